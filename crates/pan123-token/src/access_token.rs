@@ -1,0 +1,179 @@
+//! The access token, and how it goes into the head of a business call.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+use time::{OffsetDateTime, UtcOffset};
+use zeroize::Zeroizing;
+
+const SCHEME: &str = "Bearer ";
+const PLATFORM: HeaderName = HeaderName::from_static("platform");
+const OPEN_PLATFORM: HeaderValue = HeaderValue::from_static("open_platform");
+
+/// An access token and the time at which it expires.
+///
+/// Cheap to clone: clones share one allocation, which is wiped when the last of them (and of the header values made
+/// from them) is dropped. `Debug` shows the [fingerprint](Self::fingerprint) and the expiry, never the secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken {
+    /// `Bearer …`: the one form in which a token is used, so it is made once.
+    authorization: HeaderValue,
+    expires_at: OffsetDateTime,
+}
+
+impl AccessToken {
+    /// Takes a token as the platform issued it, and the `expiredAt` that came with it.
+    ///
+    /// The text passed in stays the caller's to wipe.
+    ///
+    /// # Errors
+    ///
+    /// When the token is empty or holds anything but visible ASCII characters, which no header could carry unharmed; and
+    /// when the expiry can't be told in UTC (it lies in the last hours of the year 9999, with an offset).
+    pub fn new(
+        secret: impl AsRef<str>,
+        expires_at: OffsetDateTime,
+    ) -> Result<Self, AccessTokenError> {
+        let secret = secret.as_ref();
+        if secret.is_empty() {
+            return Err(AccessTokenError::Empty);
+        }
+        if !secret.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(AccessTokenError::NotHeaderSafe);
+        }
+        let expires_at = expires_at
+            .checked_to_offset(UtcOffset::UTC)
+            .ok_or(AccessTokenError::ExpiryOutOfRange)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + secret.len()));
+        text.extend_from_slice(SCHEME.as_bytes());
+        text.extend_from_slice(secret.as_bytes());
+        let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
+            .map_err(|_| AccessTokenError::NotHeaderSafe)?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            authorization,
+            expires_at,
+        })
+    }
+
+    /// The token itself. Handle it as a password.
+    pub fn secret(&self) -> &str {
+        // Both steps were checked at the door; there is no other case.
+        self.authorization
+            .to_str()
+            .map_or("", |text| &text[SCHEME.len()..])
+    }
+
+    /// When the platform says that the token ends, in UTC.
+    ///
+    /// Only `expiredAt` counts: the documented lifetime (30 days) and the one measured (90 days) disagree, and the `exp`
+    /// inside the token is reported to be unreliable.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        self.expires_at
+    }
+
+    /// Whether `now` lies before the expiry.
+    ///
+    /// It says nothing of a token that was taken offline because more than 3 were issued; only a business call shows
+    /// that ([`token_rejected`](crate::token_rejected)).
+    pub fn is_usable_at(&self, now: OffsetDateTime) -> bool {
+        now < self.expires_at
+    }
+
+    /// `Bearer <accessToken>`, marked as sensitive. Allocates nothing: the value shares the token's memory.
+    pub fn authorization(&self) -> HeaderValue {
+        self.authorization.clone()
+    }
+
+    /// Puts in the two headers that every business call carries: `Authorization` and `Platform`. Earlier values of
+    /// either are replaced.
+    ///
+    /// They belong on calls to the platform's API alone, not on a pre-signed upload URL, and not on another host.
+    pub fn authorize(&self, headers: &mut HeaderMap) {
+        headers.insert(AUTHORIZATION, self.authorization());
+        insert_platform(headers);
+    }
+
+    /// A short mark that stands for the token in logs and comparisons, equal on every host.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.secret())
+    }
+}
+
+/// `Platform: open_platform`, which every call of the platform needs.
+pub(crate) fn insert_platform(headers: &mut HeaderMap) {
+    headers.insert(PLATFORM, OPEN_PLATFORM);
+}
+
+/// `Content-Type: application/json`.
+pub(crate) fn insert_json(headers: &mut HeaderMap) {
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("fingerprint", &self.fingerprint())
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first 64 bits of a SHA-256 over a token, as 16 hexadecimal digits.
+///
+/// Tokens that share it are the same token for every practical purpose; the token can't be told from it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    fn of(secret: &str) -> Self {
+        let mut hash = Sha256::new();
+        // Set apart from every other hash of the same text.
+        hash.update(b"pan123-token fingerprint\0");
+        hash.update(secret);
+        let first_64_bits = hash.finalize().into_iter().take(8);
+        Self(first_64_bits.fold(0, |bits, byte| bits << 8 | u64::from(byte)))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text can't be an access token. It says what is wrong, never with which text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AccessTokenError {
+    /// The token is empty.
+    Empty,
+    /// The token holds something other than visible ASCII characters.
+    NotHeaderSafe,
+    /// The expiry lies outside the calendar that can be told in UTC.
+    ExpiryOutOfRange,
+}
+
+impl fmt::Display for AccessTokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the access token is empty",
+            Self::NotHeaderSafe => "the access token holds characters that no header can carry",
+            Self::ExpiryOutOfRange => "the access token's expiry lies outside the calendar",
+        })
+    }
+}
+
+impl std::error::Error for AccessTokenError {}

@@ -1,0 +1,162 @@
+//! The points in time that a reply names: `expiredAt` in the body, `Date` and `Retry-After` in the head.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::{DATE, HeaderName, RETRY_AFTER};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+/// A `Retry-After` beyond this counts as this: a typing error at the other end must not silence a client for a year.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Reads `expiredAt`, in UTC.
+///
+/// The platform documents and sends RFC 3339 with `+08:00`. Timestamps next to it in the same API come as
+/// `YYYY-MM-DD HH:MM:SS` and mean UTC+8, so that form is read as such too. Anything else is `None`.
+pub(crate) fn parse_expired_at(text: &str) -> Option<OffsetDateTime> {
+    let parsed = if let (19, Some((date, time))) = (text.len(), text.split_once(' ')) {
+        OffsetDateTime::parse(&format!("{date}T{time}+08:00"), &Rfc3339)
+    } else {
+        OffsetDateTime::parse(text, &Rfc3339)
+    };
+    // The very first and last hours of the calendar have no UTC form.
+    parsed.ok()?.checked_to_offset(UtcOffset::UTC)
+}
+
+/// The server's clock: the `Date` header, where it holds a date of HTTP.
+pub(crate) fn server_time(headers: &HeaderMap) -> Option<OffsetDateTime> {
+    http_date(headers, &DATE)
+}
+
+/// How long the server asks to be left alone.
+///
+/// `Retry-After` is a number of seconds or a date. A date is read against the response's own `Date`, so that a wrong
+/// clock on this side doesn't matter; without a `Date` it says nothing.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // Only digits, so the one way to fail is to be too large.
+        text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
+    } else {
+        let wait = http_date(headers, &RETRY_AFTER)? - server_time(headers)?;
+        Duration::try_from(wait).unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<OffsetDateTime> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    httpdate::parse_http_date(text)
+        .ok()
+        .map(OffsetDateTime::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unix(text: &str) -> Option<i64> {
+        parse_expired_at(text).map(OffsetDateTime::unix_timestamp)
+    }
+
+    #[test]
+    fn expired_at_is_rfc_3339_in_any_offset() {
+        assert_eq!(unix("2025-03-23T15:48:37+08:00"), Some(1_742_716_117));
+        assert_eq!(unix("2025-03-23T07:48:37Z"), Some(1_742_716_117));
+        assert_eq!(unix("2025-03-23T07:48:37.25z"), Some(1_742_716_117));
+        assert_eq!(unix("2025-03-23T02:48:37-05:00"), Some(1_742_716_117));
+        // RFC 3339 allows a blank in place of the T.
+        assert_eq!(unix("2025-03-23 15:48:37+08:00"), Some(1_742_716_117));
+    }
+
+    #[test]
+    fn expired_at_without_a_zone_means_utc_plus_8() {
+        assert_eq!(unix("2025-03-23 15:48:37"), Some(1_742_716_117));
+    }
+
+    #[test]
+    fn expired_at_of_any_other_form_is_none() {
+        for text in [
+            "",
+            " ",
+            "0",
+            "1742716117",
+            "2025-03-23",
+            "2025-03-23T15:48:37",
+            "2025-03-23 15:48",
+            "2025-03-23 15:48:3x",
+            "2025-03-23  5:48:37",
+            " 025-03-23 15:48:37",
+            "2025-03-23T15:48:37+08:00 ",
+            "2025-13-23T15:48:37+08:00",
+            "2025-02-29 15:48:37",
+            "2025-03-23 24:00:00",
+            "10000-01-01T00:00:00Z",
+            "-001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-23:59",
+            "0000-01-01T00:00:00+23:59x",
+            "never",
+            "２０２５-03-23",
+        ] {
+            assert_eq!(unix(text), None, "{text:?}");
+        }
+    }
+
+    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), http::HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn retry_after_in_seconds_is_capped_at_an_hour() {
+        for (text, seconds) in [
+            ("0", 0),
+            ("30", 30),
+            (" 30 ", 30),
+            ("3600", 3600),
+            ("3601", 3600),
+            ("99999999999999999999999", 3600),
+        ] {
+            assert_eq!(
+                retry_after(&headers(&[(RETRY_AFTER, text)])),
+                Some(Duration::from_secs(seconds)),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn retry_after_as_a_date_is_read_against_the_servers_own_date() {
+        let date = (DATE, "Sun, 23 Mar 2025 07:48:37 GMT");
+        for (text, seconds) in [
+            ("Sun, 23 Mar 2025 07:49:07 GMT", 30),
+            ("Sunday, 23-Mar-25 07:49:07 GMT", 30),
+            ("Sun Mar 23 07:49:07 2025", 30),
+            ("Sun, 23 Mar 2025 07:48:37 GMT", 0),
+            ("Sun, 23 Mar 2025 07:00:00 GMT", 0),
+            ("Mon, 24 Mar 2025 07:00:00 GMT", 3600),
+        ] {
+            assert_eq!(
+                retry_after(&headers(&[(RETRY_AFTER, text), date.clone()])),
+                Some(Duration::from_secs(seconds)),
+                "{text:?}"
+            );
+            assert_eq!(retry_after(&headers(&[(RETRY_AFTER, text)])), None);
+        }
+    }
+
+    #[test]
+    fn retry_after_of_any_other_form_is_none() {
+        for text in ["", "-1", "+5", "1.5", "5s", "soon", "0x10", "1 2"] {
+            let date = (DATE, "Sun, 23 Mar 2025 07:48:37 GMT");
+            assert_eq!(
+                retry_after(&headers(&[(RETRY_AFTER, text), date])),
+                None,
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! How an exchange failed, for the adapters that carry it out.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ResponseError;
+use crate::server_text::one_line;
+
+/// Why an exchange brought no token: the way there failed, or the reply was no grant.
+///
+/// One type for every adapter, so that a program can change its HTTP client without changing its error handling. Cheap to
+/// clone, since everyone who waited for the same exchange gets it. `Display` is one line that says it all; there is no
+/// `source()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// No connection: the name didn't resolve, the port refused, a proxy wouldn't. Nothing was sent.
+    Connect(Cause),
+    /// TLS failed, by a certificate that isn't trusted, say. The request wasn't sent.
+    ///
+    /// Some clients don't tell this apart; then it comes as [`Connect`](Self::Connect).
+    Tls(Cause),
+    /// The exchange took longer than this. The request may have reached the server.
+    Timeout(Duration),
+    /// The connection was lost after the request may have been sent, before the reply was whole, or what came was no
+    /// HTTP.
+    Body(Cause),
+    /// The reply was judged, and it is no grant.
+    Response(ResponseError),
+}
+
+impl FetchError {
+    /// Whether the same request may well succeed later. A TLS failure doesn't heal by itself.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Timeout(_) | Self::Body(_) => true,
+            Self::Tls(_) => false,
+            Self::Response(error) => error.is_retryable(),
+        }
+    }
+
+    /// How long the server asks to be left alone, where it answered and said so; at most 1 hour.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Response(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    /// The verdict on the reply, where there was one.
+    pub fn response(&self) -> Option<&ResponseError> {
+        match self {
+            Self::Response(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The kind in snake case: `connect`, `tls`, `timeout`, `body`, or the reply's
+    /// [`ErrorKind`](crate::ErrorKind::as_str). Stable.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Tls(_) => "tls",
+            Self::Timeout(_) => "timeout",
+            Self::Body(_) => "body",
+            Self::Response(error) => error.kind().as_str(),
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(cause) => write!(
+                f,
+                "no connection: {cause}; check the network, the base URL and any proxy"
+            ),
+            Self::Tls(cause) => write!(
+                f,
+                "TLS failed: {cause}; check the base URL, any proxy and the trusted certificates"
+            ),
+            Self::Timeout(limit) => write!(
+                f,
+                "no whole reply within {limit:?}; try again later, or allow more time"
+            ),
+            Self::Body(cause) => write!(
+                f,
+                "the connection was lost before the reply was whole: {cause}; try again later"
+            ),
+            Self::Response(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for FetchError {}
+
+impl From<ResponseError> for FetchError {
+    fn from(error: ResponseError) -> Self {
+        Self::Response(error)
+    }
+}
+
+/// What an HTTP client says of its failure: its error and that error's sources in one line, without repetition, at most
+/// 300 printable characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cause(Arc<str>);
+
+impl Cause {
+    const MAX_CHARS: usize = 300;
+
+    /// Takes the error's text and that of all its sources.
+    pub fn new(error: &(dyn Error + 'static)) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            let next = error.to_string();
+            // Many errors say their source's text themselves.
+            if !text.contains(&next) {
+                text = format!("{text}: {next}");
+            }
+            source = error.source();
+        }
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&str> for Cause {
+    fn from(text: &str) -> Self {
+        Self(one_line(text, Self::MAX_CHARS).into())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}

@@ -1,0 +1,33 @@
+//! What a good reply brings.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::AccessToken;
+
+/// An access token as the platform granted it, with what the reply says about when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grant {
+    /// The token and its expiry.
+    pub token: AccessToken,
+    /// The server's clock as it answered (the `Date` header), in UTC, to the second. `None` where it was missing or no
+    /// date.
+    pub server_time: Option<OffsetDateTime>,
+    /// The reply's `x-traceID`, which the platform's support asks for. Printable, at most 128 characters.
+    pub trace_id: Option<String>,
+}
+
+impl Grant {
+    /// A lifetime beyond this is taken for a wrong `Date`: the platform documents 30 days, 90 were measured.
+    const MAX_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+
+    /// How long the token lives by the server's own clock: expiry minus `Date`, where that lies in (0, 400 days].
+    ///
+    /// Whoever counts this from the moment of sending the request needs no right clock of his own.
+    pub fn lifetime(&self) -> Option<Duration> {
+        let lifetime = Duration::try_from(self.token.expires_at() - self.server_time?).ok()?;
+        (!lifetime.is_zero() && lifetime <= Self::MAX_LIFETIME).then_some(lifetime)
+    }
+}
