@@ -74,8 +74,8 @@ impl GetAccessToken {
     /// Judges the reply: a token, or why there is none. The order of the judgement stands in the
     /// [crate's documentation](crate#how-a-reply-is-judged).
     ///
-    /// The body may be shorter than what was sent or cut after [`MAX_RESPONSE_BYTES`] + 1: under a status of 400 or
-    /// more, hand over an empty body where it broke off, and the status decides.
+    /// Hand over the body whole, or what came of it when more than [`MAX_RESPONSE_BYTES`] came. Where it broke off, ask
+    /// [`parse_broken_off`](Self::parse_broken_off).
     ///
     /// Needs the operation, since a reply that repeats the client secret has it redacted.
     ///
@@ -91,6 +91,15 @@ impl GetAccessToken {
             response.headers(),
             response.body().as_ref(),
         )
+    }
+
+    /// Judges a reply whose body broke off, or took too long: under a status of 400 or more, the status decides. Under
+    /// any other there is nothing to judge, and the failure of the connection is the answer.
+    pub fn parse_broken_off<B>(&self, response: &Response<B>) -> Option<ResponseError> {
+        if response.status().as_u16() < 400 {
+            return None;
+        }
+        self.judge(response.status(), response.headers(), &[]).err()
     }
 
     fn judge(

@@ -1,0 +1,94 @@
+//! An agent that is ready to use.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Proxy};
+
+/// An agent with rustls (ring) and Mozilla's root certificates.
+///
+/// Statuses are no errors, redirects are not followed, connecting takes at most 10 seconds. The proxy variables of the
+/// environment count, in this order: `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` (each also in lower case), as
+/// `http://`, `https://`, `socks4://` or `socks5://`; `NO_PROXY` lists exceptions (`host`, `.domain`, `*`, separated by
+/// commas).
+pub fn agent() -> Agent {
+    AgentBuilder::default().build()
+}
+
+/// Makes an [`agent`] with other certificates, or without a proxy.
+#[derive(Clone, Debug)]
+pub struct AgentBuilder {
+    root_certs: RootCerts,
+    proxy: bool,
+}
+
+impl Default for AgentBuilder {
+    fn default() -> Self {
+        Self {
+            root_certs: RootCerts::WebPki,
+            proxy: true,
+        }
+    }
+}
+
+impl AgentBuilder {
+    /// Passes over the proxy variables of the environment.
+    #[must_use]
+    pub fn no_proxy(self) -> Self {
+        Self {
+            proxy: false,
+            ..self
+        }
+    }
+
+    /// Trusts these certificates, and no others: one or more in PEM.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidData` when there is no certificate in it, or one that can't be read.
+    pub fn ca_pem(self, pem: &[u8]) -> io::Result<Self> {
+        let invalid = |text| io::Error::new(io::ErrorKind::InvalidData, text);
+        let mut certificates: Vec<Certificate<'static>> = Vec::new();
+        for item in parse_pem(pem) {
+            // What ureq says of it repeats the file.
+            if let PemItem::Certificate(certificate) =
+                item.map_err(|_| invalid("the PEM can't be read"))?
+            {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(invalid("there is no certificate in the PEM"));
+        }
+        Ok(Self {
+            root_certs: RootCerts::Specific(Arc::new(certificates)),
+            ..self
+        })
+    }
+
+    /// The agent.
+    pub fn build(self) -> Agent {
+        let provider = rustls::crypto::ring::default_provider();
+        let tls_config = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            // Named, so that another crate's choice for the whole process doesn't matter.
+            .unversioned_rustls_crypto_provider(Arc::new(provider))
+            .root_certs(self.root_certs)
+            .build();
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .proxy(if self.proxy {
+                Proxy::try_from_env()
+            } else {
+                None
+            })
+            .tls_config(tls_config)
+            .build()
+            .new_agent()
+    }
+}

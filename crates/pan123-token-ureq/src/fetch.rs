@@ -1,0 +1,74 @@
+//! One exchange, whatever agent carries it out.
+
+use std::borrow::Borrow;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use pan123_token::http::uri::Scheme;
+use pan123_token::http::{Request, Response};
+use pan123_token::{FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES};
+use ureq::Agent;
+use zeroize::Zeroizing;
+
+use crate::failure::fetch_error;
+
+/// Gets an access token: one request, one reply.
+///
+/// Takes an agent or a reference to one. However it is configured, for this request the status is no error, redirects
+/// are not followed (the request holds the client secret), at most 64 KiB and one byte of the body are read, and the
+/// whole exchange, from resolving the name to the last byte of the reply, is bounded by `timeout` (the agent's own
+/// bounds hold, too). A proxy from the environment is passed over for plain `http`, which is there for loopback and for
+/// test networks; a proxy that was set on the agent counts.
+///
+/// Blocks the thread for at most about `timeout`. Nothing is kept: each success costs one of the 3 tokens that the
+/// platform keeps alive per client ID.
+///
+/// # Errors
+///
+/// When the way there failed, or the reply is no grant.
+///
+/// # Panics
+///
+/// ureq panics when an agent that was brought has neither a TLS provider nor trusted certificates and is asked for
+/// `https`. `agent` has both.
+pub fn fetch(
+    agent: impl Borrow<Agent>,
+    operation: &GetAccessToken,
+    timeout: Duration,
+) -> Result<Grant, FetchError> {
+    let agent = agent.borrow();
+    let started = Instant::now();
+    let failed = |error| fetch_error(error, timeout, started);
+
+    let (head, body) = operation.request().into_parts();
+    let body = Zeroizing::new(body);
+    let request = Request::from_parts(head, &body[..]);
+    let plain_http = request.uri().scheme() == Some(&Scheme::HTTP);
+
+    let mut config = agent
+        .configure_request(request)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(timeout));
+    if plain_http && agent.config().proxy().is_some_and(ureq::Proxy::is_from_env) {
+        config = config.proxy(None);
+    }
+    let response = agent.run(config.build()).map_err(failed)?;
+
+    let (head, body) = response.into_parts();
+    // Sized so that it never grows: a growing one leaves copies of the token behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES + 1));
+    let read = body
+        .into_reader()
+        .take(MAX_RESPONSE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes);
+    let response = Response::from_parts(head, bytes);
+    match read {
+        Ok(_) => Ok(operation.parse_response(&response)?),
+        Err(error) => Err(match operation.parse_broken_off(&response) {
+            Some(verdict) => verdict.into(),
+            None => failed(error.into()),
+        }),
+    }
+}
