@@ -5,15 +5,15 @@ use std::io;
 
 use pan123_token::{Cause, FetchError};
 
-/// Sorts by how far the request got. A client may not say so; where it can't be told, the request may have been sent.
+/// Sorts by how far the request got. Where the client doesn't say so, the request may have been sent.
 pub(crate) fn fetch_error(error: &(dyn Error + 'static)) -> FetchError {
     let cause = Cause::new(error);
-    if chain(error).any(is_tls) {
-        FetchError::Tls(cause)
-    } else if chain(error).any(is_connect) {
-        FetchError::Connect(cause)
-    } else {
+    if !chain(error).any(is_connect) {
         FetchError::Body(cause)
+    } else if chain(error).any(is_tls) {
+        FetchError::Tls(cause)
+    } else {
+        FetchError::Connect(cause)
     }
 }
 

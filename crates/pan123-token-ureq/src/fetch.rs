@@ -1,13 +1,15 @@
 //! One exchange, whatever agent carries it out.
 
 use std::borrow::Borrow;
-use std::io::Read;
+use std::cell::Cell;
+use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use pan123_token::http::header::CONTENT_LENGTH;
 use pan123_token::http::uri::Scheme;
 use pan123_token::http::{Request, Response};
 use pan123_token::{FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES};
-use ureq::Agent;
+use ureq::{Agent, Proxy, SendBody};
 use zeroize::Zeroizing;
 
 use crate::failure::fetch_error;
@@ -38,12 +40,18 @@ pub fn fetch(
 ) -> Result<Grant, FetchError> {
     let agent = agent.borrow();
     let started = Instant::now();
-    let failed = |error| fetch_error(error, timeout, started);
+    let sent = Cell::new(false);
+    let failed = |error| fetch_error(error, sent.get(), timeout, started.elapsed());
 
-    let (head, body) = operation.request().into_parts();
+    let (mut head, body) = operation.request().into_parts();
     let body = Zeroizing::new(body);
-    let request = Request::from_parts(head, &body[..]);
-    let plain_http = request.uri().scheme() == Some(&Scheme::HTTP);
+    head.headers.insert(CONTENT_LENGTH, body.len().into());
+    let plain_http = head.uri.scheme() == Some(&Scheme::HTTP);
+    let mut body = Watched {
+        bytes: &body,
+        read: &sent,
+    };
+    let request = Request::from_parts(head, SendBody::from_reader(&mut body));
 
     let mut config = agent
         .configure_request(request)
@@ -51,7 +59,7 @@ pub fn fetch(
         .max_redirects(0)
         .max_redirects_will_error(false)
         .timeout_global(Some(timeout));
-    if plain_http && agent.config().proxy().is_some_and(ureq::Proxy::is_from_env) {
+    if plain_http && agent.config().proxy().is_some_and(Proxy::is_from_env) {
         config = config.proxy(None);
     }
     let response = agent.run(config.build()).map_err(failed)?;
@@ -66,9 +74,21 @@ pub fn fetch(
     let response = Response::from_parts(head, bytes);
     match read {
         Ok(_) => Ok(operation.parse_response(&response)?),
-        Err(error) => Err(match operation.parse_broken_off(&response) {
-            Some(verdict) => verdict.into(),
-            None => failed(error.into()),
-        }),
+        Err(error) => Err(operation
+            .parse_broken_off(&response)
+            .map_or_else(|| failed(error.into()), FetchError::Response)),
+    }
+}
+
+/// The request's body, which tells whether any of it was read. ureq reads it once the connection stands.
+struct Watched<'a> {
+    bytes: &'a [u8],
+    read: &'a Cell<bool>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read.set(true);
+        self.bytes.read(buffer)
     }
 }
