@@ -1,0 +1,142 @@
+//! The running emulator, as tests hold it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::builder::Builder;
+use crate::fault::Fault;
+use crate::platform::Issue;
+use crate::received::Received;
+use crate::server::{Server, Shared, lock};
+#[cfg(feature = "tls")]
+use crate::tls::Authority;
+
+/// A running emulator. Dropping it stops it.
+///
+/// All methods take `&self` and may be called from any thread, while requests are being served.
+pub struct Emulator {
+    pub(crate) addr: SocketAddr,
+    pub(crate) url: String,
+    pub(crate) service: Shared,
+    pub(crate) server: Mutex<Option<Server>>,
+    #[cfg(feature = "tls")]
+    pub(crate) authority: Option<Authority>,
+}
+
+impl Emulator {
+    /// The settings, with the documented figures as defaults. [`Builder::start`] starts it.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// The base URL, prefix included, without a slash at the end: `http://127.0.0.1:PORT` or, with TLS,
+    /// `https://localhost:PORT`.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// The address listened on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The certificate of the authority to trust, in PEM; `None` without TLS.
+    #[cfg(feature = "tls")]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.authority.as_ref().map(|ca| ca.pem.as_str())
+    }
+
+    /// The certificate of the authority to trust, in DER; `None` without TLS.
+    #[cfg(feature = "tls")]
+    pub fn ca_der(&self) -> Option<&[u8]> {
+        self.authority.as_ref().map(|ca| ca.der.as_slice())
+    }
+
+    /// The requests received so far, of any kind, in the order in which they were answered. The newest 4,096 of them are
+    /// kept, or fewer if they exceed 16 MiB together.
+    pub fn requests(&self) -> Vec<Received> {
+        lock(&self.service).log.to_vec()
+    }
+
+    /// How many `POST`s have come for the token's path, however they were answered.
+    pub fn token_requests(&self) -> usize {
+        lock(&self.service).token_requests
+    }
+
+    /// How many tokens have been made, whether or not the reply arrived. A token that is handed out once more doesn't
+    /// count.
+    pub fn issued(&self) -> usize {
+        lock(&self.service).issued
+    }
+
+    /// How many requests have come for the path that [`Fault::Redirect`] leads to without a URL. It should be none.
+    pub fn redirects_followed(&self) -> usize {
+        lock(&self.service).redirects_followed
+    }
+
+    /// A client's live tokens, in the order of their issue; none if the client isn't known.
+    pub fn live_tokens(&self, client_id: &str) -> Vec<String> {
+        let mut service = lock(&self.service);
+        let now = service.clock.now();
+        service.platform.live_tokens(client_id, now)
+    }
+
+    /// Issues a token as if another program of this client had asked for it, and returns it; `None` if the client isn't
+    /// known. This is how a token in use is taken offline: the platform has no documented way to revoke one. It counts
+    /// as issued, but neither as a request nor towards the rate limit.
+    pub fn issue(&self, client_id: &str) -> Option<String> {
+        let token = lock(&self.service).issue(client_id, Issue::New);
+        token.map(|token| token.text)
+    }
+
+    /// Adds a fault to the end of the script.
+    pub fn inject(&self, fault: Fault) {
+        lock(&self.service).script.push_back(fault);
+    }
+
+    /// How many faults of the script are left: none, once a test has got what it planned.
+    pub fn faults_left(&self) -> usize {
+        lock(&self.service).script.len()
+    }
+
+    /// Moves the emulator's clock forward: token lives, the rate limit and all dates follow at once. Delays that replies
+    /// are held back for pass in real time all the same. The clock stops at the end of the year 9999.
+    pub fn advance(&self, by: Duration) {
+        lock(&self.service).clock.advance(by);
+    }
+
+    /// What the emulator's clock shows.
+    pub fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + lock(&self.service).clock.now()
+    }
+
+    /// Stops listening, closes all connections and waits for the thread to end, which takes no longer than a
+    /// moment: replies that are held back are dropped. What was counted and received can still be asked for. A second
+    /// call does nothing.
+    pub fn shutdown(&self) {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = server.take() {
+            server.stop();
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// The URL and the counters: no secret, no token.
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("url", &self.url)
+            .field("token_requests", &self.token_requests())
+            .field("issued", &self.issued())
+            .field("faults_left", &self.faults_left())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,326 @@
+//! The sockets: one thread with a runtime of its own, which accepts connections and serves them within bounds.
+
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::http::{Request, Response, Version};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+
+use crate::received::Received;
+use crate::reply::ReplyBody;
+use crate::service::{Answer, Reading, Service};
+
+/// Connections served at once; further ones wait in the listener's queue.
+const MAX_CONNECTIONS: usize = 1_024;
+/// Bytes of a request's head, and of a body that is kept.
+const MAX_REQUEST_BYTES: usize = 64 << 10;
+/// Bytes of a body that are read and thrown away, so that a client that sends before it reads gets its reply.
+const MAX_DRAINED_BYTES: usize = 1 << 20;
+/// The time for a TLS handshake, and for a request's body.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time for a request's head, waiting for it included.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause after a failed `accept`: the process is out of files, for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Plain TCP, or TLS on it.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(tokio_rustls::TlsAcceptor),
+}
+
+/// The running thread.
+pub(crate) struct Server {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+pub(crate) type Shared = Arc<Mutex<Service>>;
+
+/// Nothing panics while the lock is held; should it, the state is still whole enough for a test to look at.
+pub(crate) fn lock(service: &Shared) -> MutexGuard<'_, Service> {
+    service.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Server {
+    /// Serves a listener from a thread of its own. The runtime lives and dies on that thread: it could not be dropped
+    /// inside another one.
+    pub(crate) fn start(
+        listener: std::net::TcpListener,
+        transport: Transport,
+        service: Shared,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (report, ready) = mpsc::channel();
+        let serve = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let started = runtime.and_then(|runtime| {
+                let listener = {
+                    let _inside = runtime.enter();
+                    TcpListener::from_std(listener)?
+                };
+                Ok((runtime, listener))
+            });
+            match started {
+                Err(error) => drop(report.send(Err(error))),
+                Ok((runtime, listener)) => {
+                    drop(report.send(Ok(())));
+                    runtime.block_on(async {
+                        tokio::select! {
+                            () = accept(&listener, &transport, &service) => {}
+                            _ = stopped => {}
+                        }
+                    });
+                    // Dropping the runtime drops every connection.
+                }
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("pan123-emulator".to_owned())
+            .spawn(serve)?;
+        ready
+            .recv()
+            .map_err(|_| io::Error::other("the emulator's thread ended"))??;
+        Ok(Self { stop, thread })
+    }
+
+    /// Stops accepting, closes all connections and waits for the thread to end.
+    pub(crate) fn stop(self) {
+        // Dropped, the channel's end is as good as a message.
+        drop(self.stop);
+        // It fails only if the thread has panicked, and then it is gone, too.
+        drop(self.thread.join());
+    }
+}
+
+async fn accept(listener: &TcpListener, transport: &Transport, service: &Shared) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let (transport, service) = (transport.clone(), Arc::clone(service));
+        tokio::spawn(async move {
+            connection(stream, transport, service).await;
+            drop(place);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, transport: Transport, service: Shared) {
+    // Without it, single bytes would wait for one another. A failure changes timing only.
+    drop(stream.set_nodelay(true));
+    let hangup = Arc::new(Hangup::default());
+    let socket = Socket {
+        stream,
+        hangup: Arc::clone(&hangup),
+    };
+    match transport {
+        Transport::Plain => http1(socket, service, hangup, false).await,
+        #[cfg(feature = "tls")]
+        Transport::Tls(acceptor) => {
+            let Ok(Ok(stream)) = timeout(READ_TIMEOUT, acceptor.accept(socket)).await else {
+                return;
+            };
+            // The protocol was agreed on in the handshake, so there is nothing to guess from the first bytes.
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                http2(stream, service, hangup).await;
+            } else {
+                http1(stream, service, hangup, true).await;
+            }
+        }
+    }
+}
+
+async fn http1<S>(stream: S, service: Shared, hangup: Arc<Hangup>, tls: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let respond = service_fn(|request| respond(request, &service, &hangup, tls));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        // The first is exact, the second bounds what is read ahead.
+        .max_header_size(MAX_REQUEST_BYTES)
+        .max_buf_size(MAX_REQUEST_BYTES)
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), respond);
+    tokio::select! {
+        // How a connection ends is the client's affair.
+        _ = connection => {}
+        () = hangup.awaited() => {}
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn http2<S>(stream: S, service: Shared, hangup: Arc<Hangup>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (held, hung) = (Arc::clone(&hangup), service);
+    let respond = service_fn(move |request| {
+        let (service, hangup) = (Arc::clone(&hung), Arc::clone(&held));
+        async move { respond(request, &service, &hangup, true).await }
+    });
+    let connection = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD_TIMEOUT)
+        .keep_alive_timeout(READ_TIMEOUT)
+        .max_concurrent_streams(32)
+        .max_header_list_size(64 << 10)
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), respond);
+    tokio::select! {
+        _ = connection => {}
+        () = hangup.awaited() => {}
+    }
+}
+
+/// Reads a request, has it answered, and sends the answer or hangs up.
+async fn respond(
+    request: Request<Incoming>,
+    service: &Shared,
+    hangup: &Hangup,
+    tls: bool,
+) -> Result<Response<ReplyBody>, Infallible> {
+    let (head, body) = request.into_parts();
+    let (body, reading) = match timeout(READ_TIMEOUT, read(body)).await {
+        Ok(Some(body)) => (body, Reading::Complete),
+        Ok(None) => (Vec::new(), Reading::TooLarge),
+        Err(_) => (Vec::new(), Reading::TooSlow),
+    };
+    let target = match (head.version, head.uri.path_and_query()) {
+        (Version::HTTP_2, Some(path)) => path.to_string(),
+        _ => head.uri.to_string(),
+    };
+    let headers = head.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.as_str().to_owned(), value.into_owned())
+    });
+    let received = Received {
+        method: head.method.to_string(),
+        target,
+        version: format!("{:?}", head.version),
+        headers: headers.collect(),
+        body,
+        tls,
+    };
+    let answer = lock(service).answer(head.uri.path(), received, reading);
+    match answer {
+        Answer::Reply(delay, reply) => {
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+            Ok(reply.into_response())
+        }
+        Answer::Reset => hangup.now(true).await,
+        Answer::Close => hangup.now(false).await,
+    }
+}
+
+/// A request's body, or `None` if it is too large or breaks off.
+async fn read(body: Incoming) -> Option<Vec<u8>> {
+    let mut body = pin!(body);
+    let mut kept = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let Ok(data) = frame.ok()?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= MAX_REQUEST_BYTES {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = Vec::new();
+        }
+        if length > MAX_DRAINED_BYTES {
+            break;
+        }
+    }
+    (length <= MAX_REQUEST_BYTES).then_some(kept)
+}
+
+/// Lets a request end its connection without a reply.
+#[derive(Default)]
+struct Hangup {
+    asked: Notify,
+    reset: AtomicBool,
+}
+
+impl Hangup {
+    /// Never returns: the connection is dropped meanwhile.
+    async fn now(&self, reset: bool) -> ! {
+        self.reset.store(reset, Ordering::Relaxed);
+        self.asked.notify_one();
+        pending().await
+    }
+
+    async fn awaited(&self) {
+        self.asked.notified().await;
+    }
+}
+
+/// A TCP stream that can end with a reset.
+struct Socket {
+    stream: TcpStream,
+    hangup: Arc<Hangup>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.hangup.reset.load(Ordering::Relaxed) {
+            // A linger of zero makes closing a reset. If that fails, the client sees a plain end, which is a fault too.
+            drop(self.stream.set_zero_linger());
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
