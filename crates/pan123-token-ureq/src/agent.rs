@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Proxy};
 
@@ -53,9 +55,12 @@ impl AgentBuilder {
         let mut certificates: Vec<Certificate<'static>> = Vec::new();
         for item in parse_pem(pem) {
             // What ureq says of it repeats the file.
-            if let PemItem::Certificate(certificate) =
-                item.map_err(|_| invalid("the PEM can't be read"))?
-            {
+            let item = item.map_err(|_| invalid("the PEM can't be read"))?;
+            if let PemItem::Certificate(certificate) = item {
+                // ureq itself would pass over one that is none.
+                RootCertStore::empty()
+                    .add(CertificateDer::from(certificate.der()))
+                    .map_err(|_| invalid("the PEM holds something that is no certificate"))?;
                 certificates.push(certificate);
             }
         }

@@ -14,6 +14,9 @@ use zeroize::Zeroizing;
 
 use crate::failure::fetch_error;
 
+/// A longer timeout counts as this: an agent's clock overflows where a duration doesn't.
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
+
 /// Gets an access token: one request, one reply.
 ///
 /// Takes an agent or a reference to one. However it is configured, for this request the status is no error, redirects
@@ -39,6 +42,7 @@ pub fn fetch(
     timeout: Duration,
 ) -> Result<Grant, FetchError> {
     let agent = agent.borrow();
+    let timeout = timeout.min(MAX_TIMEOUT);
     let started = Instant::now();
     let sent = Cell::new(false);
     let failed = |error| fetch_error(error, sent.get(), timeout, started.elapsed());

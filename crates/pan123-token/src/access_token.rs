@@ -32,7 +32,7 @@ impl AccessToken {
     /// # Errors
     ///
     /// When the token is empty or holds anything but visible ASCII characters, which no header could carry unharmed; and
-    /// when the expiry can't be told in UTC (it lies in the last hours of the year 9999, with an offset).
+    /// when the expiry in UTC lies outside the years 0 to 9999, which RFC 3339 can't write.
     pub fn new(
         secret: impl AsRef<str>,
         expires_at: OffsetDateTime,
@@ -46,6 +46,8 @@ impl AccessToken {
         }
         let expires_at = expires_at
             .checked_to_offset(UtcOffset::UTC)
+            // Beyond it, RFC 3339 can't write the expiry down.
+            .filter(|utc| (0..=9999).contains(&utc.year()))
             .ok_or(AccessTokenError::ExpiryOutOfRange)?;
         let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + secret.len()));
         text.extend_from_slice(SCHEME.as_bytes());
@@ -162,7 +164,7 @@ pub enum AccessTokenError {
     Empty,
     /// The token holds something other than visible ASCII characters.
     NotHeaderSafe,
-    /// The expiry lies outside the calendar that can be told in UTC.
+    /// The expiry in UTC lies outside the years 0 to 9999.
     ExpiryOutOfRange,
 }
 

@@ -122,7 +122,7 @@ impl GetAccessToken {
             (ErrorKind::TooLarge, "")
         } else {
             match &reply {
-                Reply::Envelope(0, object) => match grant(status, object) {
+                Reply::Envelope(0, object) => match self.grant(status, object) {
                     Ok(token) => {
                         return Ok(Grant {
                             token,
@@ -158,6 +158,47 @@ impl GetAccessToken {
         }))
     }
 
+    /// The token of an envelope with code 0, or what is wrong with it.
+    fn grant(&self, status: StatusCode, object: &Object<'_>) -> Result<AccessToken, &'static str> {
+        if !status.is_success() {
+            return Err("code 0 under a status that is no success");
+        }
+        let data = match &object.data {
+            Data::Object(data) => data,
+            Data::Missing => return Err("`data` is missing"),
+            Data::Null => return Err("`data` is null"),
+            Data::Other => return Err("`data` is no object"),
+        };
+        if data.ambiguous {
+            return Err("a key stands in `data` twice");
+        }
+        let secret = match &data.access_token {
+            Field::Text(text) => text,
+            Field::Missing => return Err("`accessToken` is missing"),
+            Field::Null => return Err("`accessToken` is null"),
+            Field::Integer(_) | Field::Other => return Err("`accessToken` is no string"),
+        };
+        // It would go out with every business call.
+        if secret == self.credentials.client_secret() {
+            return Err("`accessToken` is the client secret");
+        }
+        let expired_at = match &data.expired_at {
+            Field::Text(text) => {
+                dates::parse_expired_at(text).ok_or("`expiredAt` is no RFC 3339 time")?
+            }
+            Field::Missing => return Err("`expiredAt` is missing"),
+            Field::Null => return Err("`expiredAt` is null"),
+            Field::Integer(_) | Field::Other => return Err("`expiredAt` is no string"),
+        };
+        AccessToken::new(secret, expired_at).map_err(|error| match error {
+            AccessTokenError::Empty => "`accessToken` is empty",
+            AccessTokenError::NotHeaderSafe => {
+                "`accessToken` holds characters that no header can carry"
+            }
+            AccessTokenError::ExpiryOutOfRange => "`expiredAt` lies outside the calendar",
+        })
+    }
+
     /// Knows all that must not be shown of this reply: our secret, and the tokens in it.
     fn redactor<'a>(&'a self, object: Option<&'a Object<'a>>) -> Redactor<'a> {
         let data = match object.map(|object| &object.data) {
@@ -187,43 +228,6 @@ fn is_unavailable(status: StatusCode) -> bool {
 fn show_trace_id(redactor: &Redactor<'_>, object: &Object<'_>) -> Option<String> {
     let text = object.trace_id.text()?;
     Some(redactor.show(text, MAX_TRACE_ID_CHARS))
-}
-
-/// The token of an envelope with code 0, or what is wrong with it.
-fn grant(status: StatusCode, object: &Object<'_>) -> Result<AccessToken, &'static str> {
-    if !status.is_success() {
-        return Err("code 0 under a status that is no success");
-    }
-    let data = match &object.data {
-        Data::Object(data) => data,
-        Data::Missing => return Err("`data` is missing"),
-        Data::Null => return Err("`data` is null"),
-        Data::Other => return Err("`data` is no object"),
-    };
-    if data.ambiguous {
-        return Err("a key stands in `data` twice");
-    }
-    let secret = match &data.access_token {
-        Field::Text(text) => text,
-        Field::Missing => return Err("`accessToken` is missing"),
-        Field::Null => return Err("`accessToken` is null"),
-        Field::Integer(_) | Field::Other => return Err("`accessToken` is no string"),
-    };
-    let expired_at = match &data.expired_at {
-        Field::Text(text) => {
-            dates::parse_expired_at(text).ok_or("`expiredAt` is no RFC 3339 time")?
-        }
-        Field::Missing => return Err("`expiredAt` is missing"),
-        Field::Null => return Err("`expiredAt` is null"),
-        Field::Integer(_) | Field::Other => return Err("`expiredAt` is no string"),
-    };
-    AccessToken::new(secret, expired_at).map_err(|error| match error {
-        AccessTokenError::Empty => "`accessToken` is empty",
-        AccessTokenError::NotHeaderSafe => {
-            "`accessToken` holds characters that no header can carry"
-        }
-        AccessTokenError::ExpiryOutOfRange => "`expiredAt` lies outside the calendar",
-    })
 }
 
 /// `{"clientID":"…","clientSecret":"…"}`, in one buffer that never grows, so that no copy of the secret stays behind.

@@ -1,0 +1,189 @@
+//! What the command was asked to do: options, and the environment that stands for them.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "the comments on options are the text of --help"
+)]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Parser)]
+#[command(
+    name = "pan123-token",
+    version,
+    about = "Gets access tokens of the 123pan open platform",
+    after_help = "Credentials: PAN123_CLIENT_ID and PAN123_CLIENT_SECRET in the environment, or --client-id and \
+                  --client-secret-file.\n\
+                  Exit codes: 0 done, 64 usage, 69 unavailable, 70 internal error, 74 can't write, 75 rate limited, \
+                  76 not an answer of the API, 77 refused."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Print a token on stdout, and all else on stderr
+    Get(Get),
+    /// Run an emulator of the platform's token endpoint
+    #[cfg(feature = "emulator")]
+    Emulate(Emulate),
+}
+
+#[derive(Args)]
+pub(crate) struct Get {
+    /// How to print the token
+    #[arg(long, value_enum, default_value_t = Format::Raw)]
+    pub(crate) format: Format,
+
+    /// Start an emulator, ask that one with its own credentials, and stop it
+    #[cfg(feature = "emulator")]
+    #[arg(long, conflicts_with_all = [
+        "client_id", "client_secret_file", "base_url", "insecure_http", "ca_file"
+    ])]
+    pub(crate) emulate: bool,
+
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
+
+    /// Where the platform is [default: https://open-api.123pan.com, or PAN123_BASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// Allow http to any host: the client secret then crosses the network in the clear
+    #[arg(long)]
+    pub(crate) insecure_http: bool,
+
+    /// Where tokens are kept; so far only `none` [default: none, or PAN123_TOKEN_STORE]
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+
+    /// How long the exchange may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    pub(crate) timeout: Duration,
+
+    /// Trust the certificates in this file, and no others
+    #[arg(long, value_name = "PEM")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Credentials {
+    /// The client ID [default: PAN123_CLIENT_ID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+
+    /// A file that holds the client secret; - is stdin [default: the secret in PAN123_CLIENT_SECRET]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+}
+
+#[cfg(feature = "emulator")]
+#[derive(Args)]
+pub(crate) struct Emulate {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+
+    /// How long a token lives: 500ms, 90s, 5m, 3h, 30d
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = pan123_emulator::parse_duration)]
+    pub(crate) lifetime: Duration,
+
+    /// Token requests per client ID and second; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) rate: u32,
+
+    /// How many tokens of a client ID are alive at once
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub(crate) max_tokens: usize,
+
+    /// What goes wrong with the next token request; more of them follow in order
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) fault: Vec<pan123_emulator::Fault>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The token alone
+    Raw,
+    /// The header line that a business call carries
+    Header,
+    /// A JSON object; errors, too
+    Json,
+}
+
+impl Format {
+    /// What `--format` says, before it is known whether the other arguments are any good.
+    pub(crate) fn asked_for(arguments: impl Iterator<Item = OsString>) -> Self {
+        let mut after_option = false;
+        for argument in arguments {
+            if argument == "--format=json" || after_option && argument == "json" {
+                return Self::Json;
+            }
+            after_option = argument == "--format";
+        }
+        Self::Raw
+    }
+}
+
+/// `None` where help was asked for, and printed.
+pub(crate) fn parse() -> Result<Option<Command>, Failure> {
+    match Arguments::try_parse() {
+        Ok(arguments) => Ok(Some(arguments.command)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            output::stdout(&error.render().to_string())?;
+            Ok(None)
+        }
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::usage("no command given; see pan123-token --help"))
+        }
+        Err(error) => Err(Failure::usage(one_line(&error.render().to_string()))),
+    }
+}
+
+/// clap's first paragraph, without its mark.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().take_while(|line| !line.trim().is_empty());
+    let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    format!("{line}; see pan123-token --help")
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|timeout| {
+            (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(timeout)
+        })
+        .ok_or("a number of seconds from 0.001 to 86400")
+}
+
+/// The option's value, or else the environment's; empty is as good as none.
+pub(crate) fn option_or_env(option: Option<&str>, name: &str) -> Result<Option<String>, Failure> {
+    let value = match option {
+        Some(value) => value.to_owned(),
+        None => match std::env::var(name) {
+            Ok(value) => value,
+            Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(Failure::usage(format_args!("{name} is not UTF-8")));
+            }
+        },
+    };
+    Ok(Some(value).filter(|value| !value.is_empty()))
+}

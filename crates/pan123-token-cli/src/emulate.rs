@@ -1,0 +1,43 @@
+//! `emulate`, and the emulator inside of `get --emulate`.
+
+use std::thread;
+use std::time::Duration;
+
+use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+use pan123_token_ureq::{AgentBuilder, BaseUrl, Credentials, GetAccessToken, Grant, fetch};
+
+use crate::arguments::Emulate;
+use crate::failure::Failure;
+use crate::output;
+
+/// Runs until it is killed.
+pub(crate) fn run(arguments: &Emulate) -> Result<(), Failure> {
+    let emulator = Emulator::builder()
+        .listen(arguments.listen)
+        .lifetime(arguments.lifetime)
+        .rate(Some(arguments.rate).filter(|rate| *rate > 0))
+        .max_tokens(arguments.max_tokens)
+        .faults(arguments.fault.iter().cloned())
+        .start()
+        .map_err(|error| Failure::listen(&error))?;
+    output::stderr(format_args!(
+        "emulating; use PAN123_CLIENT_ID={CLIENT_ID} PAN123_CLIENT_SECRET={CLIENT_SECRET} and as PAN123_BASE_URL:"
+    ));
+    output::stdout(&format!("{}\n", emulator.url()))?;
+    loop {
+        thread::park();
+    }
+}
+
+/// One exchange with an emulator that lives as long as that.
+pub(crate) fn exchange(timeout: Duration) -> Result<Grant, Failure> {
+    let emulator = Emulator::builder()
+        .start()
+        .map_err(|error| Failure::listen(&error))?;
+    let credentials =
+        Credentials::new(CLIENT_ID, CLIENT_SECRET).map_err(|_| Failure::internal())?;
+    let base_url: BaseUrl = emulator.url().parse().map_err(|_| Failure::internal())?;
+    let operation = GetAccessToken::new(credentials).with_base_url(base_url);
+    let agent = AgentBuilder::default().no_proxy().build();
+    Ok(fetch(agent, &operation, timeout)?)
+}

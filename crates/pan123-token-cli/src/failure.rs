@@ -1,0 +1,137 @@
+//! How the command ends when it can't do what it was asked to.
+//!
+//! | exit | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 64 | usage: bad option, missing or unusable credentials or URL |
+//! | 69 | unavailable: no connection, TLS failure, timeout, connection lost in the body, 5xx |
+//! | 70 | internal error (a bug of ours) |
+//! | 74 | could not write stdout, or bind the emulator's address |
+//! | 75 | rate limited: try later |
+//! | 76 | the answer was not the API's, or unusable |
+//! | 77 | the API refused (any other code) |
+
+use std::fmt::Display;
+use std::io;
+
+use pan123_token_ureq::{Cause, FetchError, ResponseError};
+use serde_json::{Map, Value};
+
+use crate::arguments::Format;
+use crate::output;
+
+/// One line for a person, and its fields for a program.
+pub(crate) struct Failure {
+    kind: &'static str,
+    line: String,
+    /// Where there was an exchange.
+    fetch: Option<FetchError>,
+}
+
+impl Failure {
+    fn new(kind: &'static str, line: impl Display) -> Self {
+        // Parts of it may come from arguments and files.
+        let line = Cause::from(line.to_string().as_str()).to_string();
+        Self {
+            kind,
+            line,
+            fetch: None,
+        }
+    }
+
+    pub(crate) fn usage(line: impl Display) -> Self {
+        Self::new("usage", line)
+    }
+
+    pub(crate) fn credentials(line: impl Display) -> Self {
+        Self::new("credentials", line)
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            "internal",
+            concat!(
+                "internal error in version ",
+                env!("CARGO_PKG_VERSION"),
+                "; please report it with the command that you ran"
+            ),
+        )
+    }
+
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self::new("output", format_args!("can't write to stdout: {error}"))
+    }
+
+    #[cfg(feature = "emulator")]
+    pub(crate) fn listen(error: &io::Error) -> Self {
+        Self::new("listen", format_args!("can't start the emulator: {error}"))
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.kind {
+            "usage" | "credentials" => 64,
+            "connect" | "tls" | "timeout" | "body" | "unavailable" => 69,
+            "output" | "listen" => 74,
+            "rate_limited" => 75,
+            "too_large" | "malformed" | "not_api" => 76,
+            "refused" => 77,
+            _ => 70,
+        }
+    }
+
+    /// Says it on stderr, and with `--format json` on stdout, too.
+    pub(crate) fn report(&self, format: Format) {
+        output::stderr(&self.line);
+        if format == Format::Json {
+            // The exit code tells, whether or not stdout still takes this.
+            let _ = output::stdout(&format!("{}\n", self.to_json()));
+        }
+    }
+
+    /// `{"error": {…}}`; what isn't known is left out.
+    fn to_json(&self) -> Value {
+        let mut error = Map::new();
+        error.insert("kind".into(), self.kind.into());
+        let response = self.fetch.as_ref().and_then(FetchError::response);
+        let message = match response {
+            // The platform's words.
+            Some(response) => response.message(),
+            None => Some(&*self.line),
+        };
+        let fields = [
+            (
+                "code",
+                response.and_then(ResponseError::code).map(Value::from),
+            ),
+            ("status", response.map(|it| it.status().as_u16().into())),
+            ("message", message.map(Value::from)),
+            (
+                "traceId",
+                response.and_then(|it| it.trace_id()).map(Value::from),
+            ),
+            (
+                "retryAfterSeconds",
+                response
+                    .and_then(ResponseError::retry_after)
+                    .map(|wait| wait.as_secs().into()),
+            ),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                error.insert(name.into(), value);
+            }
+        }
+        Map::from_iter([("error".to_owned(), Value::from(error))]).into()
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Self {
+            kind: error.kind(),
+            // Already one line, and longer than what others may be.
+            line: error.to_string(),
+            fetch: Some(error),
+        }
+    }
+}

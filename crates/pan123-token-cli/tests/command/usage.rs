@@ -1,0 +1,245 @@
+//! Bad options and credentials: one clear line, exit code 64, nothing sent.
+
+use super::{SECRET, command, file, run, run_with_stdin, with_credentials};
+
+#[test]
+fn a_bad_command_line_is_one_line_and_64() {
+    for (arguments, says) in [
+        (&[][..], "no command given"),
+        (&["gte"], "unrecognized subcommand 'gte'"),
+        (&["get", "--nope"], "unexpected argument '--nope'"),
+        (&["get", "stray"], "unexpected argument 'stray'"),
+        (
+            &["get", "--format", "xml"],
+            "invalid value 'xml' for '--format",
+        ),
+        (&["get", "--format"], "a value is required for '--format"),
+        (
+            &["get", "--timeout", "0"],
+            "a number of seconds from 0.001 to 86400",
+        ),
+        (&["get", "--timeout", "-1"], "unexpected argument '-1'"),
+        (&["get", "--timeout=-1"], "a number of seconds"),
+        (&["get", "--timeout", "nan"], "a number of seconds"),
+        (&["get", "--timeout", "1e300"], "a number of seconds"),
+        (
+            &["get", "--emulate", "--base-url", "https://x"],
+            "cannot be used with",
+        ),
+        (
+            &["get", "--emulate", "--client-id", "x"],
+            "cannot be used with",
+        ),
+        (
+            &["get", "--store", "redis://x"],
+            "the only token store of this version is `none`",
+        ),
+        (
+            &["get", "--base-url", "nonsense"],
+            "needs a scheme and a host",
+        ),
+        (
+            &["get", "--base-url", "http://example.com"],
+            "must be https",
+        ),
+        (
+            &["get", "--base-url", "ftp://example.com"],
+            "scheme must be https",
+        ),
+        (
+            &["get", "--base-url", "https://u:p@example.com"],
+            "user name or password",
+        ),
+        (
+            &["get", "--base-url", "https://example.com?q"],
+            "must not have a query",
+        ),
+        (
+            &["get", "--base-url", "https://example.com#f"],
+            "must not have a fragment",
+        ),
+        (
+            &["get", "--insecure-http", "--base-url", "ftp://x"],
+            "scheme must be https",
+        ),
+        (
+            &["get", "--ca-file", "/no/such/file"],
+            "can't take certificates from /no/such/file",
+        ),
+        (
+            &["emulate", "--listen", "nonsense"],
+            "invalid socket address",
+        ),
+        (&["emulate", "--lifetime", "soon"], "invalid value 'soon'"),
+        (&["emulate", "--max-tokens", "0"], "0 is not in 1..=1000"),
+        (
+            &["emulate", "--fault", "nonsense"],
+            "invalid value 'nonsense'",
+        ),
+        (&["emulate", "--rate", "-1"], "unexpected argument '-1'"),
+        (&["get", "line\nbreak\u{1b}[31m"], "unexpected argument"),
+    ] {
+        let said = run(&mut with_credentials(arguments));
+        assert_eq!(said.exit, 64, "{arguments:?}: {}", said.stderr);
+        assert!(
+            said.one_line().contains(says),
+            "{arguments:?}: {}",
+            said.stderr
+        );
+    }
+}
+
+#[test]
+fn a_secret_as_an_argument_is_refused_and_not_repeated() {
+    let said = run(&mut command(&["get", &format!("--client-secret={SECRET}")]));
+    assert_eq!(said.exit, 64);
+    let said = run(&mut command(&["get", "--client-secret", SECRET]));
+    assert_eq!(said.exit, 64);
+}
+
+#[test]
+fn missing_credentials_are_named() {
+    let said = run(&mut command(&["get"]));
+    assert_eq!(said.exit, 64);
+    assert_eq!(
+        said.one_line(),
+        "no client ID: set PAN123_CLIENT_ID, or give --client-id"
+    );
+    let said = run(&mut command(&["get", "--client-id", "my-id"]));
+    assert_eq!(said.exit, 64);
+    assert_eq!(
+        said.one_line(),
+        "no client secret: set PAN123_CLIENT_SECRET, or give --client-secret-file"
+    );
+    // An empty variable is as good as none.
+    let said = run(with_credentials(&["get"]).env("PAN123_CLIENT_SECRET", ""));
+    assert_eq!(said.exit, 64);
+    assert!(said.one_line().starts_with("no client secret"));
+}
+
+#[test]
+fn unusable_credentials_are_named_and_not_shown() {
+    for (secret, says) in [
+        (
+            "SENTINEL-secret\n",
+            "the client secret ends in a line break; remove it",
+        ),
+        (
+            "SENTINEL-secret\u{1b}",
+            "the client secret holds a control character",
+        ),
+        (
+            &*"SENTINEL-secret".repeat(100),
+            "the client secret is longer than 1024 bytes",
+        ),
+    ] {
+        let said = run(with_credentials(&["get"]).env("PAN123_CLIENT_SECRET", secret));
+        assert_eq!(said.exit, 64);
+        assert_eq!(said.one_line(), says);
+    }
+}
+
+#[test]
+fn a_secret_file_that_cannot_be_used_is_named() {
+    let too_long = file("too-long", "x".repeat(100_000).as_bytes());
+    let binary = file("binary", b"\xff\xfe");
+    let empty = file("empty", b"\n");
+    for (path, says) in [
+        (
+            "/no/such/file",
+            "can't read the client secret from /no/such/file: ",
+        ),
+        ("/", "can't read the client secret from /: "),
+        (
+            too_long.to_str().unwrap(),
+            "the client secret is longer than 1024 bytes",
+        ),
+        (
+            binary.to_str().unwrap(),
+            "stream did not contain valid UTF-8",
+        ),
+        (empty.to_str().unwrap(), "the client secret is empty"),
+    ] {
+        let said = run(&mut command(&[
+            "get",
+            "--client-id",
+            "x",
+            "--client-secret-file",
+            path,
+        ]));
+        assert_eq!(said.exit, 64, "{path}: {}", said.stderr);
+        assert!(said.one_line().contains(says), "{path}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_secret_on_stdin_may_end_in_one_line_break() {
+    let get = [
+        "get",
+        "--client-id",
+        "x",
+        "--client-secret-file",
+        "-",
+        "--base-url",
+        "http://127.0.0.1:1",
+    ];
+    for stdin in [
+        &b"SENTINEL-secret"[..],
+        b"SENTINEL-secret\n",
+        b"SENTINEL-secret\r\n",
+    ] {
+        // Past the credentials, and on to a port where nobody listens.
+        let said = run_with_stdin(&mut command(&get), stdin);
+        assert_eq!(said.exit, 69, "{}", said.stderr);
+    }
+    let said = run_with_stdin(&mut command(&get), b"SENTINEL-secret\n\n");
+    assert_eq!(said.exit, 64);
+    assert_eq!(
+        said.one_line(),
+        "the client secret ends in a line break; remove it"
+    );
+}
+
+#[test]
+fn usage_errors_are_json_too_where_that_was_asked_for() {
+    for (arguments, kind) in [
+        (&["get", "--format", "json", "--nope"][..], "usage"),
+        (&["get", "--nope", "--format=json"], "usage"),
+        (&["get", "--format", "json"], "credentials"),
+    ] {
+        let said = run(&mut command(arguments));
+        assert_eq!(said.exit, 64);
+        assert_eq!(said.json()["error"]["kind"], kind);
+        assert_eq!(said.stderr.matches('\n').count(), 1);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_utf_8_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let odd = OsStr::from_bytes(b"\xff");
+    let said = run(command(&["get"]).env("PAN123_CLIENT_ID", odd));
+    assert_eq!(said.exit, 64);
+    assert_eq!(said.one_line(), "PAN123_CLIENT_ID is not UTF-8");
+    let said = run(command(&["get", "--base-url"]).arg(odd));
+    assert_eq!(said.exit, 64);
+    assert!(said.one_line().contains("invalid UTF-8"), "{}", said.stderr);
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for (arguments, says) in [
+        (&["--help"][..], "Usage: pan123-token <COMMAND>"),
+        (&["get", "--help"], "Usage: pan123-token get"),
+        (&["help", "get"], "Usage: pan123-token get"),
+        (&["--version"], "pan123-token 0."),
+    ] {
+        let said = run(&mut command(arguments));
+        assert_eq!(said.exit, 0);
+        assert_eq!(said.stderr, "");
+        assert!(said.stdout.contains(says), "{}", said.stdout);
+    }
+}
