@@ -86,7 +86,8 @@ fn judged_rejection(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(name = "request: bare http::Request")]
 fn bare_request(bencher: Bencher<'_, '_>) {
-    let body = br#"{"clientID":"fedcba9876543210","clientSecret":"0123456789abcdef0123456789abcdef"}"#;
+    let body =
+        br#"{"clientID":"fedcba9876543210","clientSecret":"0123456789abcdef0123456789abcdef"}"#;
     bencher.bench(|| {
         Request::post("https://open-api.123pan.com/api/v1/access_token")
             .header("platform", "open_platform")

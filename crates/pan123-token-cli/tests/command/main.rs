@@ -1,4 +1,10 @@
 //! The command as a script sees it: arguments, environment and stdin in; stdout, stderr and an exit code out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test reports"
+)]
 
 mod emulator;
 mod get;
