@@ -24,6 +24,9 @@ use tower_service::Service;
 use crate::BoxError;
 use crate::proxy::{Proxy, ProxyConnector};
 
+/// For the connection to the server, or to a proxy and through it.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A client with rustls (ring) and Mozilla's root certificates, HTTP/1.1 and HTTP/2.
 ///
 /// Redirects are not followed; connecting takes at most 10 seconds. The proxy variables of the environment count, in this
@@ -85,7 +88,7 @@ impl ClientBuilder {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(Duration::from_secs(10)));
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
 
         let tls = tls_config(self.roots);
         let proxy = if self.proxy { Proxy::from_env() } else { None };

@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use pan123_token::http::{Request, Response};
-use pan123_token::{FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES};
+use pan123_token::{Cause, FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES};
 use tower_service::Service;
 use zeroize::Zeroizing;
 
@@ -70,11 +70,14 @@ where
         // Wiped once the last part of it is sent.
         .map(|body| Full::new(Bytes::from_owner(Zeroizing::new(body))));
 
-    let failed = |error: S::Error| fetch_error(&*error.into());
     poll_fn(|context| client.poll_ready(context))
         .await
-        .map_err(failed)?;
-    let response = client.call(request).await.map_err(failed)?;
+        // Nothing was sent.
+        .map_err(|error| FetchError::Connect(Cause::new(&*error.into())))?;
+    let response = client
+        .call(request)
+        .await
+        .map_err(|error| fetch_error(&*error.into()))?;
 
     let (head, body) = response.into_parts();
     let head = head_received.insert(Response::from_parts(head, ()));
@@ -98,14 +101,18 @@ where
     let mut body = pin!(body);
     // Sized so that it never grows: a growing one leaves copies of the token behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES + 1));
-    while let Some(frame) = body.frame().await {
+    // A frame may be empty; a body of such frames must end, too.
+    for _ in 0..2 * MAX_RESPONSE_BYTES {
+        let Some(frame) = body.frame().await else {
+            return Ok(bytes);
+        };
         if let Ok(data) = frame.map_err(Into::into)?.into_data() {
             let room = MAX_RESPONSE_BYTES + 1 - bytes.len();
             bytes.put(data.take(room));
             if bytes.len() > MAX_RESPONSE_BYTES {
-                break;
+                return Ok(bytes);
             }
         }
     }
-    Ok(bytes)
+    Err("a body of empty frames without end".into())
 }

@@ -1,22 +1,28 @@
 //! The way to the server: straight, or through the proxy that the environment names, as ureq does it.
 
 use std::env;
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5, Tunnel};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use pan123_token::http::Uri;
-use pan123_token::http::uri::Scheme;
+use pan123_token::http::uri::{Authority, Scheme};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::BoxError;
+use crate::client::CONNECT_TIMEOUT;
 
 /// A proxy, and for which hosts it isn't.
 #[derive(Clone, Debug)]
@@ -47,9 +53,10 @@ impl Proxy {
     fn first_of(values: impl IntoIterator<Item = String>, no_proxy: String) -> Option<Self> {
         // The matcher parses the address and its password; which host goes through is decided here.
         let anywhere = Uri::from_static("https://host");
-        let intercept = values
-            .into_iter()
-            .find_map(|value| Matcher::builder().all(value).build().intercept(&anywhere))?;
+        let intercept = values.into_iter().find_map(|value| {
+            let matcher = Matcher::builder().all(normalize(&value)).build();
+            matcher.intercept(&anywhere)
+        })?;
         Some(Self {
             intercept,
             no_proxy,
@@ -63,6 +70,20 @@ impl Proxy {
                 .no_proxy
                 .split(',')
                 .any(|entry| matches(&entry.to_ascii_lowercase(), uri.host().unwrap_or_default()))
+    }
+}
+
+/// What ureq takes and the matcher doesn't: a scheme in capitals, `socks` for `socks5`, an `@` in a password.
+fn normalize(value: &str) -> String {
+    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
+    let scheme = match scheme.to_ascii_lowercase() {
+        socks if socks == "socks" => "socks5".to_owned(),
+        scheme => scheme,
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((login, host)) => format!("{scheme}://{}@{host}", login.replace('@', "%40")),
+        None => format!("{scheme}://{authority}"),
     }
 }
 
@@ -119,19 +140,39 @@ impl Service<Uri> for ProxyConnector {
 
     fn call(&mut self, server: Uri) -> Self::Future {
         let Some(proxy) = self.proxy.as_ref().filter(|proxy| proxy.is_for(&server)) else {
-            return plain(self.tcp.call(server));
+            let connecting = self.tcp.call(server);
+            return Box::pin(async { Ok(MaybeHttpsStream::Http(connecting.await?)) });
         };
         let intercept = &proxy.intercept;
-        match intercept.uri().scheme_str() {
-            Some("socks5" | "socks5h") => {
+        let scheme = intercept.uri().scheme_str().unwrap_or_default();
+        // As ureq and curl have it: these two resolve the server's name here, `socks5h` and `socks4a` leave it to the proxy.
+        let resolves_here = ["socks5", "socks4"].contains(&scheme);
+        let connecting: Self::Future = match scheme {
+            "socks5" | "socks5h" => {
                 let mut socks = SocksV5::new(socks_address(intercept), self.tcp.clone());
                 if let Some((user, password)) = intercept.raw_auth() {
                     socks = socks.with_auth(user.to_owned(), password.to_owned());
                 }
-                plain(socks.call(server))
+                Box::pin(async move {
+                    let server = if resolves_here {
+                        resolve(server, |_| true).await?
+                    } else {
+                        server
+                    };
+                    Ok(MaybeHttpsStream::Http(socks.call(server).await?))
+                })
             }
-            Some("socks4" | "socks4a") => {
-                plain(SocksV4::new(socks_address(intercept), self.tcp.clone()).call(server))
+            "socks4" | "socks4a" => {
+                let mut socks = SocksV4::new(socks_address(intercept), self.tcp.clone());
+                Box::pin(async move {
+                    let server = if resolves_here {
+                        // It knows no other addresses.
+                        resolve(server, IpAddr::is_ipv4).await?
+                    } else {
+                        server
+                    };
+                    Ok(MaybeHttpsStream::Http(socks.call(server).await?))
+                })
             }
             _ => {
                 let mut tunnel = Tunnel::new(intercept.uri().clone(), self.to_proxy.clone());
@@ -141,20 +182,52 @@ impl Service<Uri> for ProxyConnector {
                 let connecting = tunnel.call(server);
                 Box::pin(async { Ok(connecting.await?) })
             }
-        }
+        };
+        let proxy = intercept.uri().clone();
+        Box::pin(async {
+            let done = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+            let done =
+                done.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+            let failed = |source| ProxyError { proxy, source };
+            Ok(done.map_err(failed)?)
+        })
     }
 }
 
-fn plain<F, E>(connecting: F) -> <ProxyConnector as Service<Uri>>::Future
-where
-    F: Future<Output = Result<TokioIo<TcpStream>, E>> + Send + 'static,
-    E: Into<BoxError>,
-{
-    Box::pin(async {
-        Ok(MaybeHttpsStream::Http(
-            connecting.await.map_err(Into::into)?,
-        ))
-    })
+/// The server by its address.
+async fn resolve(server: Uri, fits: impl Fn(&IpAddr) -> bool) -> Result<Uri, BoxError> {
+    let host = server.host().unwrap_or_default();
+    if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+        return Ok(server);
+    }
+    let addresses = GaiResolver::new().call(host.parse()?).await?;
+    let ip = addresses
+        .map(|address| address.ip())
+        .find(fits)
+        .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+    let address = SocketAddr::new(ip, server.port_u16().unwrap_or(443));
+    Ok(format!("https://{address}").parse()?)
+}
+
+/// No way through the proxy. Says which, since whoever reads it may not know that there is one.
+#[derive(Debug)]
+struct ProxyError {
+    /// Without user and password.
+    proxy: Uri,
+    source: BoxError,
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.proxy.authority().map_or("", Authority::as_str);
+        write!(f, "through the proxy {address}")
+    }
+}
+
+impl Error for ProxyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
 }
 
 /// Where a SOCKS proxy listens: port 1080, unless it says another.
@@ -184,6 +257,30 @@ mod tests {
         let named = proxy(&["", "ftp://x", "http://one:3128", "http://two:3128"], "");
         assert_eq!(named.unwrap().intercept.uri(), "http://one:3128/");
         assert!(proxy(&["", "ftp://x"], "").is_none());
+    }
+
+    #[test]
+    fn a_value_is_read_as_ureq_reads_it() {
+        for (value, address, login) in [
+            ("HTTP://one:99", "http://one:99/", None),
+            ("one", "http://one/", None),
+            ("http://one/p@th?q", "http://one/", None),
+            ("SOCKS://u:p@one", "socks5://one/", Some(("u", "p"))),
+            (
+                "socks5h://u:p@ss@one",
+                "socks5h://one/",
+                Some(("u", "p@ss")),
+            ),
+            (
+                "socks5h://u%40:%25@one",
+                "socks5h://one/",
+                Some(("u@", "%")),
+            ),
+        ] {
+            let proxy = proxy(&[value], "").unwrap();
+            assert_eq!(proxy.intercept.uri(), address, "{value}");
+            assert_eq!(proxy.intercept.raw_auth(), login, "{value}");
+        }
     }
 
     #[test]

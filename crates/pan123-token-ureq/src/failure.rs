@@ -1,6 +1,5 @@
 //! What ureq's errors mean for the exchange.
 
-use std::io;
 use std::time::Duration;
 
 use pan123_token::{Cause, FetchError};
@@ -16,7 +15,7 @@ pub(crate) fn fetch_error(
     match error {
         Error::Timeout(Timeout::Global) => FetchError::Timeout(timeout),
         // A bound of the agent's own.
-        Error::Timeout(_) => FetchError::Timeout(elapsed),
+        Error::Timeout(_) if sent => FetchError::Timeout(elapsed),
         error if sent => FetchError::Body(cause(error)),
         error if is_tls(&error) => FetchError::Tls(cause(error)),
         error => FetchError::Connect(cause(error)),
@@ -28,8 +27,15 @@ fn is_tls(error: &Error) -> bool {
         Error::Tls(_) | Error::TlsRequired => true,
         #[cfg(feature = "rustls")]
         Error::Rustls(_) | Error::Pem(_) => true,
-        // What rustls reports while it shakes hands, of a certificate that isn't trusted among others, comes as this.
-        Error::Io(error) => error.kind() == io::ErrorKind::InvalidData,
+        // What rustls reports while it shakes hands, of a certificate that isn't trusted among others, comes as this. So
+        // does a SOCKS proxy that talks nonsense.
+        #[cfg(feature = "rustls")]
+        Error::Io(error) => {
+            let inner = error.get_ref();
+            inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+        }
+        #[cfg(not(feature = "rustls"))]
+        Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
         _ => false,
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ResponseError;
 use crate::server_text::one_line;
+use crate::{ErrorKind, ResponseError};
 
 /// Why an exchange brought no token: the way there failed, or the reply was no grant.
 ///
@@ -38,6 +38,23 @@ impl FetchError {
             Self::Connect(_) | Self::Timeout(_) | Self::Body(_) => true,
             Self::Tls(_) => false,
             Self::Response(error) => error.is_retryable(),
+        }
+    }
+
+    /// Whether the platform may have issued a token all the same: the reply was lost, or can't be used. Asking again then
+    /// may cost a second one of the 3 that are alive at once.
+    pub fn may_have_issued(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Tls(_) => false,
+            Self::Timeout(_) | Self::Body(_) => true,
+            Self::Response(error) => match error.kind() {
+                ErrorKind::RateLimited | ErrorKind::Refused => false,
+                // The gateway gave up; what is behind it may not have.
+                ErrorKind::Unavailable => matches!(error.status().as_u16(), 502 | 504),
+                ErrorKind::TooLarge | ErrorKind::Malformed | ErrorKind::NotApi => {
+                    error.status().is_success()
+                }
+            },
         }
     }
 

@@ -1,0 +1,79 @@
+//! What the machine asks its driver to do.
+
+use std::time::Duration;
+
+use crate::moment::Moment;
+use crate::store::StoreStep;
+
+/// The one thing to do now.
+#[must_use = "the machine waits for it to be done"]
+#[derive(Debug)]
+pub enum Action {
+    /// Carry out a call to the store ([`StoreSession::run`](crate::StoreSession::run)) and report it
+    /// ([`TokenCache::stored`](crate::TokenCache::stored)). Never asked for without a store.
+    Store(StoreStep),
+    /// Carry out an exchange and report it ([`TokenCache::fetched`](crate::TokenCache::fetched)).
+    Fetch(FetchTicket),
+    /// Nothing, until this moment comes by either clock, or something is reported. Then poll again.
+    Wait {
+        /// When to poll again, if anyone still needs a token.
+        until: Moment,
+        /// Why nothing is to be done.
+        reason: Reason,
+    },
+}
+
+/// Why there is nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The token is fresh; until renewal falls due.
+    Fresh,
+    /// A fetch is under way; until its ticket expires.
+    Fetching,
+    /// A call to the store is under way; until it is given up.
+    Storing,
+    /// The last fetch is too short a while ago.
+    Spacing,
+    /// The last attempts failed.
+    Backoff,
+    /// The platform, or another cache on the same store, was told to wait.
+    RateLimited,
+    /// Another cache on the same store is fetching.
+    Leased,
+    /// The token was rejected, and is too young to be replaced.
+    Suspect,
+    /// Two attempts in a row may each have cost a token, and the one at hand still lives.
+    MaybeIssued,
+    /// The store is down, and the token at hand isn't pressing yet.
+    StoreDown,
+}
+
+/// The right to carry out one exchange, until its deadline.
+///
+/// It can't be made or copied, and is consumed by the report of how the exchange ended. It may be dropped: a cancelled
+/// task or a dead thread then counts as an exchange that may have cost a token, from the deadline on.
+#[must_use = "fetch, and report how it ended"]
+#[derive(Debug)]
+pub struct FetchTicket {
+    pub(crate) id: u64,
+    pub(crate) sent: Moment,
+    pub(crate) timeout: Duration,
+    pub(crate) lineage: Lineage,
+}
+
+/// What a fetch is for, and what its token inherits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lineage {
+    /// It replaces a token because that was rejected.
+    pub(crate) forced: bool,
+    /// Forced renewals in a row, this one included.
+    pub(crate) in_a_row: u32,
+}
+
+impl FetchTicket {
+    /// How long the exchange may take from now on. Its result is still taken later, if it is a token.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+}

@@ -1,0 +1,79 @@
+//! Why a renewal brought nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use pan123_token::{ErrorKind, FetchError};
+
+/// A renewal that brought no token that can be used. Cheap to clone: everyone who waited for it gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The exchange failed, or its reply was no grant.
+    Fetch(FetchError),
+    /// The token that came was already over.
+    BornOver,
+    /// The token that came is the one at hand, with no later expiry.
+    Unchanged,
+    /// The exchange was given up before it was reported.
+    Dropped,
+}
+
+impl Failure {
+    /// Whether the platform may have issued a token all the same: then another attempt may take one of the 3 offline.
+    pub fn may_have_issued(&self) -> bool {
+        match self {
+            Self::Fetch(error) => error.may_have_issued(),
+            Self::Unchanged => false,
+            Self::BornOver | Self::Dropped => true,
+        }
+    }
+
+    /// How long the server asks to be left alone, where it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Fetch(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        self.kind() == Some(ErrorKind::RateLimited)
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
+        self.kind() == Some(ErrorKind::Refused)
+    }
+
+    fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Fetch(error) => error.response().map(pan123_token::ResponseError::kind),
+            _ => None,
+        }
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fetch(error) => error.fmt(f),
+            Self::BornOver => f.write_str(
+                "the platform sent a token that is already over; check this host's clock",
+            ),
+            Self::Unchanged => {
+                f.write_str("the platform sent the same token again; try again later")
+            }
+            Self::Dropped => {
+                f.write_str("the renewal was given up before it ended; try again later")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,39 @@
+//! Points in time, by two clocks.
+
+use std::time::Duration;
+
+/// A point in time as a host sees it: by its wall clock and by its monotonic one.
+///
+/// Each clock is wrong in its own way. The wall clock may be hours off and may jump; the monotonic one may stand still
+/// while a laptop sleeps, and means nothing on another host. What must not be missed is therefore told by whichever of
+/// the two comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment {
+    /// Since 1970-01-01T00:00:00Z.
+    pub wall: Duration,
+    /// Since any fixed point of this process.
+    pub monotonic: Duration,
+}
+
+impl Moment {
+    /// This much later by both clocks, or as late as there is.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self {
+            wall: self.wall.saturating_add(wait),
+            monotonic: self.monotonic.saturating_add(wait),
+        }
+    }
+
+    /// How long ago `earlier` was, by the clock that says more.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        let wall = self.wall.saturating_sub(earlier.wall);
+        wall.max(self.monotonic.saturating_sub(earlier.monotonic))
+    }
+}
+
+/// Tells the time to a driver. `SystemClock` (feature `system-clock`) asks the operating system.
+pub trait Clock: Send + Sync {
+    /// Now, by both clocks.
+    fn now(&self) -> Moment;
+}

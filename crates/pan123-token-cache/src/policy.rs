@@ -1,0 +1,201 @@
+//! When to renew, how long to wait, how much to hold back: the figures of a token's life.
+
+use std::fmt;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The figures that decide about a token's life. Start from the default and change what must differ.
+///
+/// ```
+/// use std::time::Duration;
+/// use pan123_token_cache::RenewalPolicy;
+///
+/// let mut policy = RenewalPolicy::default();
+/// policy.min_interval = Duration::from_secs(2);
+/// policy.check()?;
+/// # Ok::<(), pan123_token_cache::PolicyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RenewalPolicy {
+    /// Two fetches lie at least this far apart, from the end of one to the start of the next. Default 1 s: the lowest
+    /// rate that the platform has documented is 1 request per client ID and second.
+    pub min_interval: Duration,
+    /// How long a fetch may take. Default 30 s.
+    pub fetch_timeout: Duration,
+    /// How long a call to the store may take. Default 3 s.
+    pub store_timeout: Duration,
+    /// For how long a lease on the right to fetch is taken. Must hold a fetch and two calls to the store. Default 45 s.
+    pub lease_term: Duration,
+    /// Renewal falls due this long before the end, or a fifth of the lifetime where that is less; each cache draws its
+    /// own share of it, between a half and the whole. Default 1 day.
+    pub renewal_window: Duration,
+    /// The last stretch of a lifetime counts as over: this much, or a tenth of the lifetime where that is less. Default
+    /// 60 s.
+    pub expiry_margin: Duration,
+    /// Backoff after failures starts here and doubles, with full jitter. Default 1 s.
+    pub backoff_base: Duration,
+    /// The longest backoff while there is no token. Default 60 s.
+    pub backoff_cap: Duration,
+    /// The longest backoff while a token can still be served, and after a refusal. Default 15 min.
+    pub backoff_cap_serving: Duration,
+    /// The shortest backoff after the platform refused. Default 30 s.
+    pub refused_base: Duration,
+    /// A token that was rejected is replaced by a forced renewal once it is this old; each forced renewal in a row
+    /// doubles it. Default 60 s.
+    pub rejection_floor: Duration,
+    /// The most that the floor grows to. Default 1 h.
+    pub rejection_floor_cap: Duration,
+    /// A token that lived this long ends a row of forced renewals. Default 1 day.
+    pub settled_after: Duration,
+    /// A store that failed is asked again after this; it doubles. Default 1 min.
+    pub store_retry_base: Duration,
+    /// The most that it doubles to. Default 15 min.
+    pub store_retry_cap: Duration,
+    /// While another cache holds the lease and there is no token, the store is asked this often. Default 1 s.
+    pub lease_poll: Duration,
+}
+
+impl Default for RenewalPolicy {
+    fn default() -> Self {
+        Self {
+            min_interval: SECOND,
+            fetch_timeout: 30 * SECOND,
+            store_timeout: 3 * SECOND,
+            lease_term: 45 * SECOND,
+            renewal_window: DAY,
+            expiry_margin: MINUTE,
+            backoff_base: SECOND,
+            backoff_cap: MINUTE,
+            backoff_cap_serving: 15 * MINUTE,
+            refused_base: 30 * SECOND,
+            rejection_floor: MINUTE,
+            rejection_floor_cap: HOUR,
+            settled_after: DAY,
+            store_retry_base: MINUTE,
+            store_retry_cap: 15 * MINUTE,
+            lease_poll: SECOND,
+        }
+    }
+}
+
+impl RenewalPolicy {
+    /// Whether the figures fit together.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that doesn't.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let positive = [
+            ("min_interval", self.min_interval),
+            ("fetch_timeout", self.fetch_timeout),
+            ("store_timeout", self.store_timeout),
+            ("renewal_window", self.renewal_window),
+            ("backoff_base", self.backoff_base),
+            ("refused_base", self.refused_base),
+            ("rejection_floor", self.rejection_floor),
+            ("settled_after", self.settled_after),
+            ("store_retry_base", self.store_retry_base),
+            ("lease_poll", self.lease_poll),
+        ];
+        for (field, value) in positive {
+            if value.is_zero() {
+                return Err(PolicyError::new(field, "must not be zero"));
+            }
+        }
+        let fetch_and_calls = self
+            .store_timeout
+            .saturating_mul(2)
+            .saturating_add(self.fetch_timeout);
+        let at_least = [
+            (
+                "lease_term",
+                self.lease_term,
+                fetch_and_calls,
+                "must hold fetch_timeout and twice store_timeout",
+            ),
+            (
+                "backoff_cap",
+                self.backoff_cap,
+                self.backoff_base,
+                "must not be below backoff_base",
+            ),
+            (
+                "backoff_cap_serving",
+                self.backoff_cap_serving,
+                self.backoff_cap,
+                "must not be below backoff_cap",
+            ),
+            (
+                "backoff_cap_serving",
+                self.backoff_cap_serving,
+                self.refused_base,
+                "must not be below refused_base",
+            ),
+            (
+                "rejection_floor_cap",
+                self.rejection_floor_cap,
+                self.rejection_floor,
+                "must not be below rejection_floor",
+            ),
+            (
+                "store_retry_cap",
+                self.store_retry_cap,
+                self.store_retry_base,
+                "must not be below store_retry_base",
+            ),
+        ];
+        for (field, value, bound, flaw) in at_least {
+            if value < bound {
+                return Err(PolicyError::new(field, flaw));
+            }
+        }
+        Ok(())
+    }
+
+    /// How much of the end of such a lifetime counts as over.
+    pub(crate) fn margin(&self, lifetime: Duration) -> Duration {
+        self.expiry_margin.min(lifetime / 10)
+    }
+
+    /// How long before the end of such a lifetime renewal may fall due, at the most.
+    pub(crate) fn window(&self, lifetime: Duration) -> Duration {
+        self.renewal_window.min(lifetime / 5)
+    }
+
+    /// How old a token must be before its rejection forces a renewal, after so many forced renewals in a row.
+    pub(crate) fn floor(&self, forced: u32) -> Duration {
+        doubled(self.rejection_floor, forced, self.rejection_floor_cap)
+    }
+}
+
+/// `base`, doubled so many times, but no more than `cap`.
+pub(crate) fn doubled(base: Duration, times: u32, cap: Duration) -> Duration {
+    let factor = 1_u32.checked_shl(times).unwrap_or(u32::MAX);
+    base.saturating_mul(factor).min(cap)
+}
+
+/// A policy whose figures don't fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    field: &'static str,
+    flaw: &'static str,
+}
+
+impl PolicyError {
+    fn new(field: &'static str, flaw: &'static str) -> Self {
+        Self { field, flaw }
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the renewal policy's {} {}", self.field, self.flaw)
+    }
+}
+
+impl std::error::Error for PolicyError {}
