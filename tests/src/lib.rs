@@ -1,1 +1,17 @@
-//! stub
+//! Conformance vectors and the servers that replay them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a panic is how a test reports"
+)]
+
+pub mod adapters;
+pub mod scripted;
+pub mod vector;
+
+/// The programs of the README, as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

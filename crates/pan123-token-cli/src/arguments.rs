@@ -48,7 +48,7 @@ pub(crate) struct Get {
     /// Start an emulator, ask that one with its own credentials, and stop it
     #[cfg(feature = "emulator")]
     #[arg(long, conflicts_with_all = [
-        "client_id", "client_secret_file", "base_url", "insecure_http", "ca_file"
+        "client_id", "client_secret_file", "base_url", "insecure_http", "store", "ca_file"
     ])]
     pub(crate) emulate: bool,
 
@@ -89,6 +89,7 @@ pub(crate) struct Credentials {
 
 #[cfg(feature = "emulator")]
 #[derive(Args)]
+#[command(after_help = format!("Faults:\n{}", pan123_emulator::Fault::TABLE))]
 pub(crate) struct Emulate {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]

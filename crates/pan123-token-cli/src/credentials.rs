@@ -1,5 +1,6 @@
 //! Where the client ID and the client secret come from.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -28,9 +29,9 @@ fn missing(what: &str) -> Failure {
     Failure::credentials(format_args!("no {what}"))
 }
 
-/// The file's content without the line break at its end.
+/// The file's content without the line break at its end. Waits as long as the file does, where it is a pipe.
 fn read_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let failed = |error: &io::Error| {
+    let failed = |error: &dyn Display| {
         Failure::credentials(format_args!(
             "can't read the client secret from {}: {error}",
             path.display()
@@ -38,18 +39,26 @@ fn read_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
     };
     // A little more than a secret may have, so that a longer one is refused and not cut. It never grows.
     let limit = Credentials::MAX_BYTES + 3;
-    let mut secret = Zeroizing::new(String::with_capacity(limit));
+    let mut secret = Zeroizing::new(Vec::with_capacity(limit));
     let read = if path == Path::new("-") {
-        io::stdin().take(limit as u64).read_to_string(&mut secret)
+        io::stdin().take(limit as u64).read_to_end(&mut secret)
     } else {
         File::open(path)
             .map_err(|error| failed(&error))?
             .take(limit as u64)
-            .read_to_string(&mut secret)
+            .read_to_end(&mut secret)
     };
     read.map_err(|error| failed(&error))?;
-    let end = secret.strip_suffix('\n').unwrap_or(&secret);
-    let end = end.strip_suffix('\r').unwrap_or(end).len();
-    secret.truncate(end);
-    Ok(secret)
+    if secret.len() == limit {
+        return Err(failed(&format_args!(
+            "it has more than {} bytes",
+            Credentials::MAX_BYTES
+        )));
+    }
+    let line = secret.strip_suffix(b"\n").unwrap_or(&secret);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // An editor's mark at the start of a file is no part of what was written into it.
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    let text = str::from_utf8(line).map_err(|_| failed(&"it is not UTF-8"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }

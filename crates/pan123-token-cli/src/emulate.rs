@@ -20,10 +20,12 @@ pub(crate) fn run(arguments: &Emulate) -> Result<(), Failure> {
         .faults(arguments.fault.iter().cloned())
         .start()
         .map_err(|error| Failure::listen(&error))?;
+    let url = emulator.url();
+    output::stdout(&format!("{url}\n"))?;
+    // To be pasted into another shell. The credentials are the emulator's own.
     output::stderr(format_args!(
-        "emulating; use PAN123_CLIENT_ID={CLIENT_ID} PAN123_CLIENT_SECRET={CLIENT_SECRET} and as PAN123_BASE_URL:"
+        "emulating until killed; export PAN123_BASE_URL={url} PAN123_CLIENT_ID={CLIENT_ID} PAN123_CLIENT_SECRET={CLIENT_SECRET}"
     ));
-    output::stdout(&format!("{}\n", emulator.url()))?;
     loop {
         thread::park();
     }

@@ -14,7 +14,7 @@
 use std::fmt::Display;
 use std::io;
 
-use pan123_token_ureq::{Cause, FetchError, ResponseError};
+use pan123_token_ureq::{Cause, ErrorKind, FetchError, ResponseError};
 use serde_json::{Map, Value};
 
 use crate::arguments::Format;
@@ -22,6 +22,7 @@ use crate::output;
 
 /// One line for a person, and its fields for a program.
 pub(crate) struct Failure {
+    exit_code: u8,
     kind: &'static str,
     line: String,
     /// Where there was an exchange.
@@ -29,10 +30,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(kind: &'static str, line: impl Display) -> Self {
+    fn new(exit_code: u8, kind: &'static str, line: impl Display) -> Self {
         // Parts of it may come from arguments and files.
         let line = Cause::from(line.to_string().as_str()).to_string();
         Self {
+            exit_code,
             kind,
             line,
             fetch: None,
@@ -40,43 +42,43 @@ impl Failure {
     }
 
     pub(crate) fn usage(line: impl Display) -> Self {
-        Self::new("usage", line)
+        Self::new(64, "usage", line)
     }
 
     pub(crate) fn credentials(line: impl Display) -> Self {
-        Self::new("credentials", line)
+        Self::new(64, "credentials", line)
     }
 
     pub(crate) fn internal() -> Self {
+        let version = env!("CARGO_PKG_VERSION");
         Self::new(
+            70,
             "internal",
-            concat!(
-                "internal error in version ",
-                env!("CARGO_PKG_VERSION"),
-                "; please report it with the command that you ran"
+            format_args!(
+                "internal error in version {version}; please report it with the command that you ran"
             ),
         )
     }
 
     pub(crate) fn output(error: &io::Error) -> Self {
-        Self::new("output", format_args!("can't write to stdout: {error}"))
+        Self::new(
+            74,
+            "internal",
+            format_args!("can't write to stdout: {error}"),
+        )
     }
 
     #[cfg(feature = "emulator")]
     pub(crate) fn listen(error: &io::Error) -> Self {
-        Self::new("listen", format_args!("can't start the emulator: {error}"))
+        Self::new(
+            74,
+            "internal",
+            format_args!("can't start the emulator: {error}"),
+        )
     }
 
     pub(crate) fn exit_code(&self) -> u8 {
-        match self.kind {
-            "usage" | "credentials" => 64,
-            "connect" | "tls" | "timeout" | "body" | "unavailable" => 69,
-            "output" | "listen" => 74,
-            "rate_limited" => 75,
-            "too_large" | "malformed" | "not_api" => 76,
-            "refused" => 77,
-            _ => 70,
-        }
+        self.exit_code
     }
 
     /// Says it on stderr, and with `--format json` on stdout, too.
@@ -127,7 +129,16 @@ impl Failure {
 
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
+        let exit_code = match error.response().map(ResponseError::kind) {
+            None | Some(ErrorKind::Unavailable) => 69,
+            Some(ErrorKind::RateLimited) => 75,
+            Some(ErrorKind::TooLarge | ErrorKind::Malformed | ErrorKind::NotApi) => 76,
+            Some(ErrorKind::Refused) => 77,
+            // A kind that this version doesn't know.
+            Some(_) => 70,
+        };
         Self {
+            exit_code,
             kind: error.kind(),
             // Already one line, and longer than what others may be.
             line: error.to_string(),

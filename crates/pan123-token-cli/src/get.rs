@@ -1,5 +1,7 @@
 //! `get`: one exchange, and the token on stdout.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use pan123_token_ureq::pan123_token::http::Uri;
@@ -12,7 +14,6 @@ use crate::failure::Failure;
 use crate::{credentials, output};
 
 pub(crate) fn run(arguments: &Get) -> Result<(), Failure> {
-    check_store(arguments)?;
     let grant = exchange(arguments)?;
     warn_if_over(&grant);
     output::stdout(&format!("{}\n", print(&grant.token, arguments.format)?))
@@ -23,6 +24,7 @@ fn exchange(arguments: &Get) -> Result<Grant, Failure> {
     if arguments.emulate {
         return crate::emulate::exchange(arguments.timeout);
     }
+    check_store(arguments)?;
     let operation = GetAccessToken::new(credentials::read(&arguments.credentials)?)
         .with_base_url(base_url(arguments)?);
     let mut agent = AgentBuilder::default();
@@ -57,14 +59,24 @@ fn base_url(arguments: &Get) -> Result<BaseUrl, Failure> {
 }
 
 fn trust(agent: AgentBuilder, path: &Path) -> Result<AgentBuilder, Failure> {
-    std::fs::read(path)
-        .and_then(|pem| agent.ca_pem(&pem))
-        .map_err(|error| {
-            Failure::usage(format_args!(
-                "can't take certificates from {}: {error}",
-                path.display()
-            ))
-        })
+    // All of Mozilla's certificates have a quarter of this.
+    const MAX_BYTES: u64 = 1 << 20;
+    let read = || {
+        let mut pem = Vec::new();
+        File::open(path)?
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut pem)?;
+        if pem.len() as u64 > MAX_BYTES {
+            return Err(io::Error::other("it has more than 1 MiB"));
+        }
+        agent.ca_pem(&pem)
+    };
+    read().map_err(|error| {
+        Failure::usage(format_args!(
+            "can't take certificates from {}: {error}",
+            path.display()
+        ))
+    })
 }
 
 fn warn_if_over(grant: &Grant) {

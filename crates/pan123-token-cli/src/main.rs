@@ -19,7 +19,7 @@ use crate::arguments::{Command, Format};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    // What a panic says may repeat what it was about; where it happened is enough for a report.
+    // What a panic says may repeat a secret that it was about.
     panic::set_hook(Box::new(|_| {}));
     let format = Format::asked_for(std::env::args_os());
     let done = panic::catch_unwind(run).unwrap_or_else(|_| Err(Failure::internal()));

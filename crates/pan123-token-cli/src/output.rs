@@ -15,6 +15,8 @@ pub(crate) fn stdout(text: &str) -> Result<(), Failure> {
 
 /// Writes a line to stderr.
 pub(crate) fn stderr(line: impl Display) {
+    // In one write, so that lines of processes that share a log don't mix.
+    let line = format!("pan123-token: {line}\n");
     // Where even this fails there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "pan123-token: {line}");
+    let _ = io::stderr().write_all(line.as_bytes());
 }

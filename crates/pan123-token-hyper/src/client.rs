@@ -15,7 +15,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pan123_token::http::{Request, Response};
+use pan123_token::http::{Request, Response, Uri};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -24,8 +24,8 @@ use tower_service::Service;
 use crate::BoxError;
 use crate::proxy::{Proxy, ProxyConnector};
 
-/// For the connection to the server, or to a proxy and through it.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the resolving of a name to the end of the TLS handshake, through a proxy or not.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client with rustls (ring) and Mozilla's root certificates, HTTP/1.1 and HTTP/2.
 ///
@@ -88,7 +88,6 @@ impl ClientBuilder {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
 
         let tls = tls_config(self.roots);
         let proxy = if self.proxy { Proxy::from_env() } else { None };
@@ -101,7 +100,7 @@ impl ClientBuilder {
         Client(
             legacy::Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
-                .build(https),
+                .build(Bounded(https)),
         )
     }
 }
@@ -120,10 +119,38 @@ fn tls_config(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth()
 }
 
+/// A connector that takes no longer than [`CONNECT_TIMEOUT`].
+#[derive(Clone)]
+struct Bounded<C>(C);
+
+impl<C> Service<Uri> for Bounded<C>
+where
+    C: Service<Uri, Error = BoxError>,
+    C::Future: Send + 'static,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = BoxFuture<C::Response>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, server: Uri) -> Self::Future {
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, self.0.call(server));
+        Box::pin(async {
+            let too_late = |_| io::Error::new(io::ErrorKind::TimedOut, "it took longer than 10 s");
+            connecting.await.map_err(too_late)?
+        })
+    }
+}
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+
 /// A [`client()`]: cheap to clone, and clones share their connections. Both `Client` and `&Client` are a
 /// [`tower_service::Service`].
 #[derive(Clone)]
-pub struct Client(legacy::Client<HttpsConnector<ProxyConnector>, Full<Bytes>>);
+pub struct Client(legacy::Client<Bounded<HttpsConnector<ProxyConnector>>, Full<Bytes>>);
 
 impl Client {
     /// Starts to make a client with other certificates, or without a proxy.
@@ -135,7 +162,7 @@ impl Client {
 impl Service<Request<Full<Bytes>>> for &Client {
     type Response = Response<Incoming>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, BoxError>> + Send>>;
+    type Future = BoxFuture<Response<Incoming>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         // The client queues by itself.
@@ -151,7 +178,7 @@ impl Service<Request<Full<Bytes>>> for &Client {
 impl Service<Request<Full<Bytes>>> for Client {
     type Response = Response<Incoming>;
     type Error = BoxError;
-    type Future = <&'static Self as Service<Request<Full<Bytes>>>>::Future;
+    type Future = BoxFuture<Response<Incoming>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         (&mut &*self).poll_ready(context)

@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::io;
 
-use pan123_token::{Cause, FetchError};
+use pan123_token::{FetchError, GetAccessToken};
 
-/// Sorts by how far the request got. Where the client doesn't say so, the request may have been sent.
-pub(crate) fn fetch_error(error: &(dyn Error + 'static)) -> FetchError {
-    let cause = Cause::new(error);
-    if !chain(error).any(is_connect) {
+/// Sorts an error that came before the reply's head by how far the exchange got. Where the client doesn't say so, the
+/// request may have been sent.
+pub(crate) fn fetch_error(operation: &GetAccessToken, error: &(dyn Error + 'static)) -> FetchError {
+    let cause = operation.cause(error);
+    if !is_connect(error) {
         FetchError::Body(cause)
     } else if chain(error).any(is_tls) {
         FetchError::Tls(cause)
@@ -40,21 +41,24 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
     io_kind(error) == Some(io::ErrorKind::InvalidData)
 }
 
+/// Whether there was no connection, so that nothing was sent.
 fn is_connect(error: &(dyn Error + 'static)) -> bool {
     #[cfg(feature = "rustls")]
-    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-        return error.is_connect();
+    {
+        // hyper's own client knows; what caused its error may look like this on a connection that stands, too.
+        let known = chain(error)
+            .find_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>());
+        if let Some(error) = known {
+            return error.is_connect();
+        }
     }
-    matches!(
-        io_kind(error),
-        Some(
-            io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkUnreachable
-                | io::ErrorKind::NetworkDown
-                | io::ErrorKind::AddrNotAvailable
-        )
-    )
+    let refused = [
+        io::ErrorKind::ConnectionRefused,
+        io::ErrorKind::AddrNotAvailable,
+    ];
+    chain(error)
+        .filter_map(io_kind)
+        .any(|kind| refused.contains(&kind))
 }
 
 fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {

@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use pan123_token::http::{Request, Response};
-use pan123_token::{Cause, FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES};
+use pan123_token::{FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES};
 use tower_service::Service;
 use zeroize::Zeroizing;
 
@@ -73,11 +73,11 @@ where
     poll_fn(|context| client.poll_ready(context))
         .await
         // Nothing was sent.
-        .map_err(|error| FetchError::Connect(Cause::new(&*error.into())))?;
+        .map_err(|error| FetchError::Connect(operation.cause(&*error.into())))?;
     let response = client
         .call(request)
         .await
-        .map_err(|error| fetch_error(&*error.into()))?;
+        .map_err(|error| fetch_error(operation, &*error.into()))?;
 
     let (head, body) = response.into_parts();
     let head = head_received.insert(Response::from_parts(head, ()));
@@ -86,9 +86,10 @@ where
             let head = std::mem::take(head);
             Ok(operation.parse_response(&head.map(|()| bytes))?)
         }
-        Err(error) => Err(operation
-            .parse_broken_off(head)
-            .map_or_else(|| fetch_error(&*error), FetchError::Response)),
+        Err(error) => Err(operation.parse_broken_off(head).map_or_else(
+            || FetchError::Body(operation.cause(&*error)),
+            FetchError::Response,
+        )),
     }
 }
 

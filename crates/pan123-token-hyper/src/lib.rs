@@ -40,9 +40,15 @@ mod proxy;
 pub use client::{Client, ClientBuilder, client};
 pub use fetch::fetch;
 pub use pan123_token::{
-    self, AccessToken, BaseUrl, BaseUrlError, Cause, Credentials, CredentialsError, ErrorKind,
-    FetchError, GetAccessToken, Grant, ResponseError, token_rejected,
+    self, AccessToken, AccessTokenError, BaseUrl, BaseUrlError, Cause, Credentials,
+    CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
+    MAX_RESPONSE_BYTES, OffsetDateTime, ResponseError, http, time, token_rejected,
 };
+
+// What the signatures of `fetch` and `client()` name.
+pub use bytes::Bytes;
+pub use http_body_util::Full;
+pub use tower_service::Service;
 
 /// Any error of a client's.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -22,7 +22,6 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::BoxError;
-use crate::client::CONNECT_TIMEOUT;
 
 /// A proxy, and for which hosts it isn't.
 #[derive(Clone, Debug)]
@@ -185,11 +184,8 @@ impl Service<Uri> for ProxyConnector {
         };
         let proxy = intercept.uri().clone();
         Box::pin(async {
-            let done = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-            let done =
-                done.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
             let failed = |source| ProxyError { proxy, source };
-            Ok(done.map_err(failed)?)
+            Ok(connecting.await.map_err(failed)?)
         })
     }
 }

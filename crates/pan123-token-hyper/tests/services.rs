@@ -368,8 +368,10 @@ async fn an_error_that_says_how_far_it_came_is_believed() {
     use io::ErrorKind as Kind;
     for (kind, expected) in [
         (Kind::ConnectionRefused, "connect"),
-        (Kind::HostUnreachable, "connect"),
-        (Kind::NetworkUnreachable, "connect"),
+        (Kind::AddrNotAvailable, "connect"),
+        // These come on a connection that stands, too.
+        (Kind::HostUnreachable, "body"),
+        (Kind::NetworkUnreachable, "body"),
         (Kind::ConnectionReset, "body"),
         (Kind::BrokenPipe, "body"),
         (Kind::UnexpectedEof, "body"),
@@ -383,6 +385,31 @@ async fn an_error_that_says_how_far_it_came_is_believed() {
         let error = fetch(service, &operation(), TIMEOUT).await.unwrap_err();
         assert_eq!(error.kind(), expected, "{kind:?}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_never_a_failed_connection() {
+    for kind in [io::ErrorKind::ConnectionRefused, io::ErrorKind::InvalidData] {
+        let broken = move || Frames::new([data("{")]).then_fails(io::Error::from(kind));
+        let error = fetch(answering(200, broken), &operation(), TIMEOUT)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), "body", "{kind:?}");
+        assert!(error.may_have_issued());
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_puts_the_request_into_its_error_shows_no_secret() {
+    let service = Answering(|request: Request<Full<Bytes>>| -> Reply<String> {
+        Err(format!("can't send {request:?}").into())
+    });
+    let error = fetch(service, &operation(), TIMEOUT).await.unwrap_err();
+    assert!(error.to_string().contains("can't send"), "{error}");
+    assert!(
+        !format!("{error} {error:?}").contains("SENTINEL"),
+        "{error}"
+    );
 }
 
 // ---- Bodies. ----

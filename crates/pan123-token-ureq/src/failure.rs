@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use pan123_token::{Cause, FetchError};
+use pan123_token::{FetchError, GetAccessToken};
 use ureq::{Error, Timeout};
 
-/// `sent` tells whether any of the request's body may have left: without it the platform can't have issued a token.
+/// Sorts an error by how far the exchange got. `sent` tells whether any of the request's body may have left: without it the
+/// platform can't have issued a token.
 pub(crate) fn fetch_error(
+    operation: &GetAccessToken,
     error: Error,
     sent: bool,
     timeout: Duration,
     elapsed: Duration,
 ) -> FetchError {
+    // For an I/O error without ureq's `io: ` before it.
+    let cause = |error: Error| operation.cause(&error.into_io());
     match error {
         Error::Timeout(Timeout::Global) => FetchError::Timeout(timeout),
         // A bound of the agent's own.
@@ -38,9 +42,4 @@ fn is_tls(error: &Error) -> bool {
         Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
         _ => false,
     }
-}
-
-fn cause(error: Error) -> Cause {
-    // For an I/O error without ureq's `io: ` before it.
-    Cause::new(&error.into_io())
 }

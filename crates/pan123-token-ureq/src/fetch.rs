@@ -45,7 +45,7 @@ pub fn fetch(
     let timeout = timeout.min(MAX_TIMEOUT);
     let started = Instant::now();
     let sent = Cell::new(false);
-    let failed = |error| fetch_error(error, sent.get(), timeout, started.elapsed());
+    let failed = |error| fetch_error(operation, error, sent.get(), timeout, started.elapsed());
 
     let (mut head, body) = operation.request().into_parts();
     let body = Zeroizing::new(body);

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
@@ -112,14 +112,6 @@ impl AccessToken {
 /// `Platform: open_platform`, which every call of the platform needs.
 pub(crate) fn insert_platform(headers: &mut HeaderMap) {
     headers.insert(PLATFORM, OPEN_PLATFORM);
-}
-
-/// `Content-Type: application/json`.
-pub(crate) fn insert_json(headers: &mut HeaderMap) {
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
 }
 
 impl fmt::Debug for AccessToken {

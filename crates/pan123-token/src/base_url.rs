@@ -28,7 +28,7 @@ use http::Uri;
 pub struct BaseUrl {
     text: String,
     /// Built here, at the door, so that building a request can't fail.
-    access_token: Uri,
+    access_token_uri: Uri,
 }
 
 impl BaseUrl {
@@ -49,8 +49,8 @@ impl BaseUrl {
     }
 
     /// Where `GetAccessToken` goes.
-    pub(crate) fn access_token(&self) -> &Uri {
-        &self.access_token
+    pub(crate) fn access_token_uri(&self) -> &Uri {
+        &self.access_token_uri
     }
 
     fn check(uri: Uri, insecure: bool) -> Result<Self, BaseUrlError> {
@@ -78,17 +78,25 @@ impl BaseUrl {
         }
         let port = match &authority.as_str()[host.len()..] {
             "" => String::new(),
-            port => match parse_port(&port[1..]).ok_or(BaseUrlError::Port)? {
+            port => match parse_port(port).ok_or(BaseUrlError::Port)? {
                 port if port == default_port => String::new(),
                 port => format!(":{port}"),
             },
         };
         let prefix = path.map_or("", |path| path.path().trim_end_matches('/'));
+        // RFC 3986 has everything else percent-encoded; `Uri` lets it pass, even what would move a terminal's cursor.
+        let in_path = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&b);
+        if !prefix.bytes().all(in_path) {
+            return Err(BaseUrlError::NotAUrl);
+        }
         let text = format!("{scheme}://{host}{port}{prefix}");
-        let access_token = format!("{text}/api/v1/access_token")
+        let access_token_uri = format!("{text}/api/v1/access_token")
             .parse()
             .map_err(|_| BaseUrlError::NotAUrl)?;
-        Ok(Self { text, access_token })
+        Ok(Self {
+            text,
+            access_token_uri,
+        })
     }
 }
 
@@ -105,7 +113,9 @@ fn ip_address(host: &str) -> Result<Option<IpAddr>, BaseUrlError> {
     Ok(host.parse().ok())
 }
 
+/// What stands behind the host: a colon and a number.
 fn parse_port(text: &str) -> Option<u16> {
+    let text = text.strip_prefix(':')?;
     // `parse` alone would take a plus sign.
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port > 0)
@@ -121,7 +131,7 @@ impl Default for BaseUrl {
     fn default() -> Self {
         Self {
             text: "https://open-api.123pan.com".to_owned(),
-            access_token: Uri::from_static("https://open-api.123pan.com/api/v1/access_token"),
+            access_token_uri: Uri::from_static("https://open-api.123pan.com/api/v1/access_token"),
         }
     }
 }

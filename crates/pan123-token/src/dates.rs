@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{DATE, HeaderName, RETRY_AFTER};
+use http::header::{DATE, HeaderValue, RETRY_AFTER};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -25,27 +25,32 @@ pub(crate) fn parse_expired_at(text: &str) -> Option<OffsetDateTime> {
 
 /// The server's clock: the `Date` header, where it holds a date of HTTP.
 pub(crate) fn server_time(headers: &HeaderMap) -> Option<OffsetDateTime> {
-    http_date(headers, &DATE)
+    http_date(headers.get(DATE)?.to_str().ok()?.trim())
 }
 
 /// How long the server asks to be left alone.
 ///
 /// `Retry-After` is a number of seconds or a date. A date is read against the response's own `Date`, so that a wrong
-/// clock on this side doesn't matter; without a `Date` it says nothing.
+/// clock on this side doesn't matter; without a `Date` it says nothing. Of several, the longest counts.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let server_time = server_time(headers);
+    let all = headers.get_all(RETRY_AFTER).into_iter();
+    all.filter_map(|value| wait(value, server_time)).max()
+}
+
+fn wait(value: &HeaderValue, server_time: Option<OffsetDateTime>) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         // Only digits, so the one way to fail is to be too large.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
-        let wait = http_date(headers, &RETRY_AFTER)? - server_time(headers)?;
+        let wait = http_date(text)? - server_time?;
         Duration::try_from(wait).unwrap_or(Duration::ZERO)
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<OffsetDateTime> {
-    let text = headers.get(name)?.to_str().ok()?.trim();
+fn http_date(text: &str) -> Option<OffsetDateTime> {
     httpdate::parse_http_date(text)
         .ok()
         .map(OffsetDateTime::from)
@@ -53,6 +58,8 @@ fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<OffsetDateTime> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderName;
+
     use super::*;
 
     fn unix(text: &str) -> Option<i64> {
@@ -104,7 +111,7 @@ mod tests {
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         pairs
             .iter()
-            .map(|(name, value)| (name.clone(), http::HeaderValue::from_static(value)))
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect()
     }
 
@@ -144,6 +151,15 @@ mod tests {
             );
             assert_eq!(retry_after(&headers(&[(RETRY_AFTER, text)])), None);
         }
+    }
+
+    #[test]
+    fn of_several_the_longest_counts() {
+        let mut headers = headers(&[(RETRY_AFTER, "soon"), (DATE, "x")]);
+        headers.append(RETRY_AFTER, HeaderValue::from_static("5"));
+        headers.append(RETRY_AFTER, HeaderValue::from_static("7"));
+        headers.append(RETRY_AFTER, HeaderValue::from_static("6"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The shape of a reply: which keys stand in it and what they hold, without judging it.
 //!
-//! One pass over the text, borrowing what it can. Nothing here fails because of a value's type: an odd `message` must
-//! not hide the `code` next to it. So a key holds a [`Field`], and what a field means is decided by who asks.
+//! One pass over the text, borrowing what it can. Nothing here fails because of a value: an odd `message` must not hide the
+//! `code` next to it. So a key holds a [`Field`], its value as it stands in the text, and what that means is decided by who
+//! asks.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// A body, as far as it can be read.
 #[derive(Debug)]
@@ -24,6 +26,10 @@ pub(crate) enum Reply<'a> {
     NotJson,
     /// Nothing.
     Empty,
+    /// More than is looked into.
+    TooLarge,
+    /// It didn't come whole.
+    BrokenOff,
 }
 
 impl<'a> Reply<'a> {
@@ -35,7 +41,7 @@ impl<'a> Reply<'a> {
             return Self::NotJson;
         };
         match serde_json::from_str::<Object<'a>>(text) {
-            Ok(object) if object.ambiguous => Self::Ambiguous,
+            Ok(object) if object.envelope_twice => Self::Ambiguous,
             Ok(object) => match object.code.integer() {
                 Some(code) => Self::Envelope(code, object),
                 None => Self::NoCode(object),
@@ -62,82 +68,120 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// The envelope's keys. Those that are missing are [`Field::Missing`]; unknown ones are passed over.
+/// The known keys of an object, whether it is the envelope or its `data`. Unknown ones are passed over.
 #[derive(Debug, Default)]
 pub(crate) struct Object<'a> {
-    code: Field<'a>,
+    pub(crate) code: Field<'a>,
     pub(crate) message: Field<'a>,
     pub(crate) trace_id: Field<'a>,
-    pub(crate) data: Data<'a>,
-    ambiguous: bool,
-}
-
-/// What stands under `data`.
-#[derive(Debug, Default)]
-pub(crate) enum Data<'a> {
-    #[default]
-    Missing,
-    Null,
-    Object(TokenData<'a>),
-    Other,
-}
-
-/// The keys of `data`.
-#[derive(Debug, Default)]
-pub(crate) struct TokenData<'a> {
+    pub(crate) data: Field<'a>,
     pub(crate) access_token: Field<'a>,
     pub(crate) expired_at: Field<'a>,
-    /// Whether one of the two stands in it twice.
-    pub(crate) ambiguous: bool,
-    /// Tokens that a later `accessToken` took the place of: kept so that they can be redacted.
-    pub(crate) replaced_tokens: Vec<Cow<'a, str>>,
+    /// Whether a key of the envelope stands in it twice.
+    envelope_twice: bool,
+    /// Whether a key of the envelope's `data` stands in it twice.
+    pub(crate) data_twice: bool,
 }
 
-/// What stands under a key.
-#[derive(Debug, Default)]
-pub(crate) enum Field<'a> {
-    #[default]
-    Missing,
-    Null,
-    Integer(i64),
-    Text(Cow<'a, str>),
-    /// A boolean, an array, an object, or a number that is no integer of 64 bits.
-    Other,
+impl<'a> Object<'a> {
+    /// What may be a token in it: an `accessToken`, and every string in `data`, however deep.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Cow<'a, str>> {
+        self.access_token
+            .text()
+            .into_iter()
+            .chain(self.data.strings())
+    }
+
+    fn put(&mut self, key: Key, value: Field<'a>) {
+        let (field, twice) = match key {
+            Key::Code => (&mut self.code, &mut self.envelope_twice),
+            Key::Message => (&mut self.message, &mut self.envelope_twice),
+            Key::TraceId => (&mut self.trace_id, &mut self.envelope_twice),
+            Key::Data => (&mut self.data, &mut self.envelope_twice),
+            Key::AccessToken => (&mut self.access_token, &mut self.data_twice),
+            Key::ExpiredAt => (&mut self.expired_at, &mut self.data_twice),
+        };
+        *twice |= field.0.is_some();
+        *field = value;
+    }
 }
 
-impl Field<'_> {
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
+/// What stands under a key, if it is there: the value's own piece of the text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Field<'a>(Option<&'a RawValue>);
+
+impl<'a> Field<'a> {
+    /// The string, if it is one.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        unquoted(self.0?.get())
+    }
+
+    /// The strings in it that are values and not keys, as far as they are no mere words, and no more than a few.
+    fn strings(self) -> impl Iterator<Item = Cow<'a, str>> {
+        const MIN_BYTES: usize = 8;
+        const MAX_COUNT: usize = 16;
+
+        let mut rest = self.0.map_or("", RawValue::get);
+        let strings = std::iter::from_fn(move || {
+            let from_quote = &rest[rest.find('"')?..];
+            let mut escaped = false;
+            let inner = from_quote[1..].find(|c| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            })?;
+            let (string, behind) = from_quote.split_at(inner + 2);
+            rest = behind;
+            let is_key = behind.trim_ascii_start().starts_with(':');
+            Some(if is_key { None } else { unquoted(string) })
+        });
+        strings
+            .flatten()
+            .filter(|string| string.len() >= MIN_BYTES)
+            .take(MAX_COUNT)
+    }
+
+    /// The object, if it is one.
+    pub(crate) fn object(self) -> Option<Object<'a>> {
+        serde_json::from_str(self.0?.get()).ok()
     }
 
     /// The integer that the field is, or that its string spells (the platform's load balancer sends `"403"`).
-    fn integer(&self) -> Option<i64> {
-        match self {
-            Self::Integer(integer) => Some(*integer),
-            Self::Text(text) => {
-                let digits = text.strip_prefix('-').unwrap_or(text);
-                // `parse` alone would take a plus sign.
-                let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
-                text.parse().ok().filter(|_| all_digits)
-            }
-            _ => None,
+    fn integer(self) -> Option<i64> {
+        let text = self.text();
+        let text = match &text {
+            Some(text) => text,
+            None => self.0?.get(),
+        };
+        // `parse` alone would take a plus sign.
+        text.parse().ok().filter(|_| !text.starts_with('+'))
+    }
+
+    /// Which of three things to say of a field that isn't what it should be: that it is missing, null, or something else.
+    pub(crate) fn flaw(self, [missing, null, other]: [&'static str; 3]) -> &'static str {
+        match self.0.map(RawValue::get) {
+            None => missing,
+            Some("null") => null,
+            Some(_) => other,
         }
     }
 }
 
-/// Puts `value` under a key; true where one stood there before.
-fn put<'a>(field: &mut Field<'a>, value: Field<'a>) -> bool {
-    !matches!(std::mem::replace(field, value), Field::Missing)
+/// The text of a JSON string. One that is no Unicode text (with half a surrogate pair in it) has none.
+fn unquoted(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ObjectVisitor;
 
-        // Written by hand: a derived one would take an array of the same values, too.
+        // Written by hand: a derived one would take an array of the same values, too, and fail at a key given twice.
         impl<'de> Visitor<'de> for ObjectVisitor {
             type Value = Object<'de>;
 
@@ -147,20 +191,13 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut object = Object::default();
-                while let Some(key) = map.next_key()? {
-                    object.ambiguous |= match key {
-                        Key::Code => put(&mut object.code, map.next_value()?),
-                        Key::Message => put(&mut object.message, map.next_value()?),
-                        Key::TraceId => put(&mut object.trace_id, map.next_value()?),
-                        Key::Data => {
-                            let data = map.next_value()?;
-                            !matches!(std::mem::replace(&mut object.data, data), Data::Missing)
-                        }
-                        Key::AccessToken | Key::ExpiredAt | Key::Other => {
+                while let Some(MaybeKey(key)) = map.next_key()? {
+                    match key {
+                        Some(key) => object.put(key, Field(Some(map.next_value()?))),
+                        None => {
                             map.next_value::<IgnoredAny>()?;
-                            false
                         }
-                    };
+                    }
                 }
                 Ok(object)
             }
@@ -170,7 +207,8 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// The keys that are known, at either level.
+/// The keys that are known.
+#[derive(Clone, Copy)]
 enum Key {
     Code,
     Message,
@@ -178,165 +216,35 @@ enum Key {
     Data,
     AccessToken,
     ExpiredAt,
-    Other,
 }
 
-impl<'de> Deserialize<'de> for Key {
+/// A key, if it is known.
+struct MaybeKey(Option<Key>);
+
+impl<'de> Deserialize<'de> for MaybeKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct KeyVisitor;
 
         impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
+            type Value = MaybeKey;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
             }
 
-            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
-                Ok(match key {
-                    "code" => Key::Code,
-                    "message" => Key::Message,
-                    "x-traceID" => Key::TraceId,
-                    "data" => Key::Data,
-                    "accessToken" => Key::AccessToken,
-                    "expiredAt" => Key::ExpiredAt,
-                    _ => Key::Other,
-                })
+            fn visit_str<E>(self, key: &str) -> Result<MaybeKey, E> {
+                Ok(MaybeKey(match key {
+                    "code" => Some(Key::Code),
+                    "message" => Some(Key::Message),
+                    "x-traceID" => Some(Key::TraceId),
+                    "data" => Some(Key::Data),
+                    "accessToken" => Some(Key::AccessToken),
+                    "expiredAt" => Some(Key::ExpiredAt),
+                    _ => None,
+                }))
             }
         }
 
         deserializer.deserialize_identifier(KeyVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Field<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldVisitor;
-
-        impl<'de> Visitor<'de> for FieldVisitor {
-            type Value = Field<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-
-            fn visit_unit<E>(self) -> Result<Field<'de>, E> {
-                Ok(Field::Null)
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Field<'de>, E> {
-                Ok(Field::Integer(value))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Field<'de>, E> {
-                Ok(value.try_into().map_or(Field::Other, Field::Integer))
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<'de>, E> {
-                Ok(Field::Text(Cow::Borrowed(text)))
-            }
-
-            // A string with escapes.
-            fn visit_str<E>(self, text: &str) -> Result<Field<'de>, E> {
-                Ok(Field::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Field<'de>, E> {
-                Ok(Field::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
-                Ok(Field::Other)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Field<'de>, A::Error> {
-                IgnoredAny.visit_seq(seq).map(|_| Field::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Field<'de>, A::Error> {
-                IgnoredAny.visit_map(map).map(|_| Field::Other)
-            }
-        }
-
-        deserializer.deserialize_any(FieldVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Data<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct DataVisitor;
-
-        impl<'de> Visitor<'de> for DataVisitor {
-            type Value = Data<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Data<'de>, A::Error> {
-                let mut data = TokenData::default();
-                while let Some(key) = map.next_key()? {
-                    match key {
-                        Key::AccessToken => data.put_access_token(map.next_value()?),
-                        Key::ExpiredAt => {
-                            data.ambiguous |= put(&mut data.expired_at, map.next_value()?);
-                        }
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(Data::Object(data))
-            }
-
-            fn visit_unit<E>(self) -> Result<Data<'de>, E> {
-                Ok(Data::Null)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Data<'de>, E> {
-                Ok(Data::Other)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Data<'de>, E> {
-                Ok(Data::Other)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Data<'de>, E> {
-                Ok(Data::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Data<'de>, E> {
-                Ok(Data::Other)
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Data<'de>, E> {
-                Ok(Data::Other)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Data<'de>, A::Error> {
-                IgnoredAny.visit_seq(seq).map(|_| Data::Other)
-            }
-        }
-
-        deserializer.deserialize_any(DataVisitor)
-    }
-}
-
-impl<'a> TokenData<'a> {
-    /// Every token in it, the one that stands and those that it took the place of.
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = &str> {
-        let replaced = self.replaced_tokens.iter().map(|token| &**token);
-        replaced
-            .chain(self.access_token.text())
-            .filter(|token| !token.is_empty())
-    }
-
-    fn put_access_token(&mut self, value: Field<'a>) {
-        match std::mem::replace(&mut self.access_token, value) {
-            Field::Missing => return,
-            Field::Text(earlier) => self.replaced_tokens.push(earlier),
-            _ => {}
-        }
-        self.ambiguous = true;
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::server_text::one_line;
+use crate::server_text::{Redactor, one_line};
 use crate::{ErrorKind, ResponseError};
 
 /// Why an exchange brought no token: the way there failed, or the reply was no grant.
@@ -47,6 +47,8 @@ impl FetchError {
         match self {
             Self::Connect(_) | Self::Tls(_) => false,
             Self::Timeout(_) | Self::Body(_) => true,
+            // It went well, and came out under another status.
+            Self::Response(error) if error.code() == Some(0) => true,
             Self::Response(error) => match error.kind() {
                 ErrorKind::RateLimited | ErrorKind::Refused => false,
                 // The gateway gave up; what is behind it may not have.
@@ -104,7 +106,7 @@ impl fmt::Display for FetchError {
             ),
             Self::Body(cause) => write!(
                 f,
-                "the connection was lost before the reply was whole: {cause}; try again later"
+                "no whole reply: {cause}; try again later, or check the base URL"
             ),
             Self::Response(error) => error.fmt(f),
         }
@@ -127,22 +129,28 @@ pub struct Cause(Arc<str>);
 impl Cause {
     const MAX_CHARS: usize = 300;
 
-    /// Takes the error's text and that of all its sources.
-    pub fn new(error: &(dyn Error + 'static)) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            let next = error.to_string();
-            // Many errors say their source's text themselves.
-            if !text.contains(&next) {
-                text = format!("{text}: {next}");
-            }
-            source = error.source();
-        }
-        Self::from(text.as_str())
+    pub(crate) fn redacted(text: &str, redactor: &Redactor<'_>) -> Self {
+        Self(redactor.show(text, Self::MAX_CHARS).into())
     }
 }
 
+/// The error's text and that of all its sources.
+pub(crate) fn chain_text(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        // Many errors say their source's text themselves.
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Makes one printable line of it. For a text that can't hold a secret; for a client's error there is
+/// [`GetAccessToken::cause`](crate::GetAccessToken::cause).
 impl From<&str> for Cause {
     fn from(text: &str) -> Self {
         Self(one_line(text, Self::MAX_CHARS).into())

@@ -2,17 +2,20 @@
 
 use std::fmt;
 
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use zeroize::Zeroizing;
 
-use crate::access_token::{insert_json, insert_platform};
+use crate::access_token::insert_platform;
 use crate::dates;
-use crate::envelope::{Data, Field, Object, Reply};
+use crate::envelope::{Field, Object, Reply};
+use crate::fetch_error::chain_text;
 use crate::response_error::Inner;
 use crate::server_text::Redactor;
-use crate::{AccessToken, AccessTokenError, BaseUrl, Credentials, ErrorKind, Grant, ResponseError};
+use crate::{
+    AccessToken, AccessTokenError, BaseUrl, Cause, Credentials, ErrorKind, Grant, ResponseError,
+};
 
-/// The largest body that is looked into: 64 KiB, inclusive. The documented reply has some 400 bytes.
+/// The largest body that is looked into: 64 KiB, inclusive. Published replies have some 500 bytes.
 ///
 /// Whoever reads the body stops one byte after this, and hands over what was read.
 pub const MAX_RESPONSE_BYTES: usize = 64 * 1024;
@@ -27,18 +30,14 @@ const MAX_TRACE_ID_CHARS: usize = 128;
 pub struct GetAccessToken {
     credentials: Credentials,
     base_url: BaseUrl,
-    /// The request's body. It holds the client secret.
-    body: Zeroizing<Vec<u8>>,
 }
 
 impl GetAccessToken {
     /// Asks the official address.
     pub fn new(credentials: Credentials) -> Self {
-        let body = body(&credentials);
         Self {
             credentials,
             base_url: BaseUrl::default(),
-            body,
         }
     }
 
@@ -61,13 +60,15 @@ impl GetAccessToken {
     /// The request, as documented: two headers (`Platform`, `Content-Type`) and a JSON body.
     ///
     /// Whoever sends it adds what HTTP itself needs (`host`, `content-length`) and nothing that authorizes. Redirects
-    /// must not be followed: the body holds the client secret.
+    /// must not be followed: the body holds the client secret. It is a plain `Vec<u8>` that was never copied: whoever
+    /// wants it wiped can do so.
     pub fn request(&self) -> Request<Vec<u8>> {
-        let mut request = Request::new(self.body.to_vec());
+        let mut request = Request::new(body(&self.credentials));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.base_url.access_token().clone();
+        *request.uri_mut() = self.base_url.access_token_uri().clone();
         insert_platform(request.headers_mut());
-        insert_json(request.headers_mut());
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
         request
     }
 
@@ -86,126 +87,148 @@ impl GetAccessToken {
         &self,
         response: &Response<impl AsRef<[u8]>>,
     ) -> Result<Grant, ResponseError> {
-        self.judge(
-            response.status(),
-            response.headers(),
-            response.body().as_ref(),
-        )
+        let body = response.body().as_ref();
+        let reply = if body.len() > MAX_RESPONSE_BYTES {
+            Reply::TooLarge
+        } else {
+            Reply::read(body)
+        };
+        self.judge(response.status(), response.headers(), &reply)
     }
 
     /// Judges a reply whose body broke off, or took too long: under a status of 400 or more, the status decides. Under
     /// any other there is nothing to judge, and the failure of the connection is the answer.
     pub fn parse_broken_off<B>(&self, response: &Response<B>) -> Option<ResponseError> {
-        if response.status().as_u16() < 400 {
+        let (status, headers) = (response.status(), response.headers());
+        if status.as_u16() < 400 {
             return None;
         }
-        self.judge(response.status(), response.headers(), &[]).err()
+        self.judge(status, headers, &Reply::BrokenOff).err()
+    }
+
+    /// What a client's error and its sources say, in one line and without the client secret: a client may have put the
+    /// request into its error.
+    pub fn cause(&self, error: &(dyn std::error::Error + 'static)) -> Cause {
+        let redactor = Redactor::new(self.credentials.client_secret(), &[]);
+        Cause::redacted(&chain_text(error), &redactor)
     }
 
     fn judge(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
-        body: &[u8],
+        reply: &Reply<'_>,
     ) -> Result<Grant, ResponseError> {
-        let too_large = body.len() > MAX_RESPONSE_BYTES;
-        // What is too large isn't read; then the status decides.
-        let reply = Reply::read(if too_large { &[] } else { body });
+        let (kind, flaw) = match self.verdict(status, headers, reply) {
+            Ok(grant) => return Ok(grant),
+            Err(verdict) => verdict,
+        };
         let object = reply.object();
-        let redactor = self.redactor(object);
-
-        let (kind, flaw) = if status == StatusCode::TOO_MANY_REQUESTS || reply.code() == Some(429) {
-            (ErrorKind::RateLimited, "")
-        } else if is_unavailable(status) {
-            (ErrorKind::Unavailable, "")
-        } else if too_large && status.as_u16() < 400 {
-            (ErrorKind::TooLarge, "")
-        } else {
-            match &reply {
-                Reply::Envelope(0, object) => match self.grant(status, object) {
-                    Ok(token) => {
-                        return Ok(Grant {
-                            token,
-                            server_time: dates::server_time(headers),
-                            trace_id: show_trace_id(&redactor, object),
-                        });
-                    }
-                    Err(flaw) => (ErrorKind::Malformed, flaw),
-                },
-                Reply::Envelope(..) => (ErrorKind::Refused, ""),
-                Reply::Ambiguous => (ErrorKind::Malformed, "a key stands in it twice"),
-                _ if status.is_redirection() => (ErrorKind::NotApi, "a redirect"),
-                _ if too_large => (ErrorKind::NotApi, "a body too large to be one"),
-                Reply::NoCode(_) => (ErrorKind::NotApi, "JSON without a code"),
-                Reply::NotAnObject => (ErrorKind::NotApi, "JSON that is no object"),
-                Reply::NotJson if headers.contains_key(http::header::CONTENT_ENCODING) => {
-                    (ErrorKind::NotApi, "compressed, which was not asked for")
-                }
-                Reply::NotJson => (ErrorKind::NotApi, "no JSON"),
-                Reply::Empty => (ErrorKind::NotApi, "an empty body"),
-            }
+        let tokens: Vec<_> = object.into_iter().flat_map(Object::tokens).collect();
+        let redactor = Redactor::new(self.credentials.client_secret(), &tokens);
+        let show = |field: Field<'_>, max_chars| {
+            let text = field.text()?;
+            Some(redactor.show(&text, max_chars))
         };
         Err(ResponseError::new(Inner {
             kind,
             status,
             code: reply.code(),
-            message: object
-                .and_then(|object| object.message.text())
-                .map(|text| redactor.show(text, MAX_MESSAGE_CHARS)),
-            trace_id: object.and_then(|object| show_trace_id(&redactor, object)),
+            message: object.and_then(|object| show(object.message, MAX_MESSAGE_CHARS)),
+            trace_id: object.and_then(|object| show(object.trace_id, MAX_TRACE_ID_CHARS)),
             retry_after: dates::retry_after(headers),
             flaw,
         }))
     }
 
-    /// The token of an envelope with code 0, or what is wrong with it.
-    fn grant(&self, status: StatusCode, object: &Object<'_>) -> Result<AccessToken, &'static str> {
+    /// The judgement itself: a grant, or its kind and what is wrong.
+    fn verdict(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        reply: &Reply<'_>,
+    ) -> Result<Grant, (ErrorKind, &'static str)> {
+        if status == StatusCode::TOO_MANY_REQUESTS || reply.code() == Some(429) {
+            return Err((ErrorKind::RateLimited, ""));
+        }
+        if is_unavailable(status) {
+            return Err((ErrorKind::Unavailable, ""));
+        }
+        let not_api = |flaw| Err((ErrorKind::NotApi, flaw));
+        match reply {
+            Reply::TooLarge if status.as_u16() < 400 => Err((ErrorKind::TooLarge, "")),
+            Reply::Envelope(0, object) => {
+                let grant = self.grant(status, headers, object);
+                grant.map_err(|flaw| (ErrorKind::Malformed, flaw))
+            }
+            Reply::Envelope(..) => Err((ErrorKind::Refused, "")),
+            Reply::Ambiguous => Err((ErrorKind::Malformed, "a key stands in it twice")),
+            _ if status.is_redirection() => not_api("a redirect"),
+            Reply::NoCode(_) => not_api("JSON without a code"),
+            Reply::NotAnObject => not_api("JSON that is no object"),
+            Reply::NotJson if headers.contains_key(CONTENT_ENCODING) => {
+                not_api("compressed, which was not asked for")
+            }
+            Reply::NotJson => not_api("no JSON"),
+            Reply::Empty => not_api("an empty body"),
+            Reply::TooLarge => not_api("a body too large to be one"),
+            Reply::BrokenOff => not_api("a body that broke off"),
+        }
+    }
+
+    /// The grant in an envelope with code 0, or what is wrong with it.
+    fn grant(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        object: &Object<'_>,
+    ) -> Result<Grant, &'static str> {
         if !status.is_success() {
             return Err("code 0 under a status that is no success");
         }
-        let data = match &object.data {
-            Data::Object(data) => data,
-            Data::Missing => return Err("`data` is missing"),
-            Data::Null => return Err("`data` is null"),
-            Data::Other => return Err("`data` is no object"),
-        };
-        if data.ambiguous {
+        let data = object.data.object().ok_or_else(|| {
+            let flaws = ["`data` is missing", "`data` is null", "`data` is no object"];
+            object.data.flaw(flaws)
+        })?;
+        if data.data_twice {
             return Err("a key stands in `data` twice");
         }
-        let secret = match &data.access_token {
-            Field::Text(text) => text,
-            Field::Missing => return Err("`accessToken` is missing"),
-            Field::Null => return Err("`accessToken` is null"),
-            Field::Integer(_) | Field::Other => return Err("`accessToken` is no string"),
-        };
+        let secret = data.access_token.text().ok_or_else(|| {
+            data.access_token.flaw([
+                "`accessToken` is missing",
+                "`accessToken` is null",
+                "`accessToken` is no string",
+            ])
+        })?;
         // It would go out with every business call.
         if secret == self.credentials.client_secret() {
             return Err("`accessToken` is the client secret");
         }
-        let expired_at = match &data.expired_at {
-            Field::Text(text) => {
-                dates::parse_expired_at(text).ok_or("`expiredAt` is no RFC 3339 time")?
-            }
-            Field::Missing => return Err("`expiredAt` is missing"),
-            Field::Null => return Err("`expiredAt` is null"),
-            Field::Integer(_) | Field::Other => return Err("`expiredAt` is no string"),
-        };
-        AccessToken::new(secret, expired_at).map_err(|error| match error {
+        let expired_at = data.expired_at.text().ok_or_else(|| {
+            data.expired_at.flaw([
+                "`expiredAt` is missing",
+                "`expiredAt` is null",
+                "`expiredAt` is no string",
+            ])
+        })?;
+        let expiry =
+            dates::parse_expired_at(&expired_at).ok_or("`expiredAt` is no RFC 3339 time")?;
+        let token = AccessToken::new(&secret, expiry).map_err(|error| match error {
             AccessTokenError::Empty => "`accessToken` is empty",
             AccessTokenError::NotHeaderSafe => {
                 "`accessToken` holds characters that no header can carry"
             }
             AccessTokenError::ExpiryOutOfRange => "`expiredAt` lies outside the calendar",
+        })?;
+        let trace_id = object.trace_id.text().map(|text| {
+            let tokens = [secret];
+            Redactor::new(self.credentials.client_secret(), &tokens).show(&text, MAX_TRACE_ID_CHARS)
+        });
+        Ok(Grant {
+            token,
+            server_time: dates::server_time(headers),
+            trace_id,
         })
-    }
-
-    /// Knows all that must not be shown of this reply: our secret, and the tokens in it.
-    fn redactor<'a>(&'a self, object: Option<&'a Object<'a>>) -> Redactor<'a> {
-        let data = match object.map(|object| &object.data) {
-            Some(Data::Object(data)) => Some(data),
-            _ => None,
-        };
-        Redactor::new(self.credentials.client_secret(), data)
     }
 }
 
@@ -225,18 +248,11 @@ fn is_unavailable(status: StatusCode) -> bool {
             && status != StatusCode::HTTP_VERSION_NOT_SUPPORTED
 }
 
-fn show_trace_id(redactor: &Redactor<'_>, object: &Object<'_>) -> Option<String> {
-    let text = object.trace_id.text()?;
-    Some(redactor.show(text, MAX_TRACE_ID_CHARS))
-}
-
 /// `{"clientID":"…","clientSecret":"…"}`, in one buffer that never grows, so that no copy of the secret stays behind.
-fn body(credentials: &Credentials) -> Zeroizing<Vec<u8>> {
+fn body(credentials: &Credentials) -> Vec<u8> {
     let (id, secret) = (credentials.client_id(), credentials.client_secret());
     let punctuation = r#"{"clientID":"","clientSecret":""}"#.len();
-    let mut body = Zeroizing::new(Vec::with_capacity(
-        punctuation + 2 * (id.len() + secret.len()),
-    ));
+    let mut body = Vec::with_capacity(punctuation + 2 * (id.len() + secret.len()));
     body.extend_from_slice(br#"{"clientID":"#);
     push_json_string(&mut body, id);
     body.extend_from_slice(br#","clientSecret":"#);

@@ -47,7 +47,7 @@
 //! assert_eq!(headers["authorization"], "Bearer eyJhbGciOi.eyJzdWIi.c2ln");
 //! assert_eq!(headers["platform"], "open_platform");
 //!
-//! // The code in the body decides, whatever the status.
+//! // Under most statuses the code in the body decides.
 //! let response = http::Response::new(r#"{"code":429,"message":"请求太频繁","data":null}"#);
 //! let error = operation.parse_response(&response).unwrap_err();
 //! assert_eq!(error.kind(), ErrorKind::RateLimited);
@@ -60,7 +60,7 @@
 //!
 //! # How a reply is judged
 //!
-//! An *envelope* is a JSON object whose `code` is an integer or a string of digits. In this order:
+//! An *envelope* is a JSON object whose `code` is an integer of 64 bits or a string that holds one. In this order:
 //!
 //! 1. HTTP 429, or an envelope with code 429, is [`RateLimited`](ErrorKind::RateLimited). HTTP 408 and 5xx (not 501,
 //!    505) are [`Unavailable`](ErrorKind::Unavailable).
@@ -100,4 +100,4 @@ pub use response_error::{ErrorKind, ResponseError};
 
 // The types of other crates that our signatures name, so that a caller needs no second copy of them.
 pub use http;
-pub use time::OffsetDateTime;
+pub use time::{self, OffsetDateTime};

@@ -7,7 +7,7 @@ use crate::envelope::Reply;
 /// Whether a business call was refused because of its token: invalid, expired, or taken offline by newer ones.
 ///
 /// True for an envelope with code 401, whatever the status (the platform is seen to send it with HTTP 200 and with HTTP
-/// 401), and for HTTP 401 without a body. A page with HTTP 401 comes from a proxy and says nothing about the token.
+/// 401), and for HTTP 401 without a body. A page with HTTP 401 is taken for a proxy's, and says nothing about the token.
 /// The message is not looked at: its wording varies.
 pub fn token_rejected(response: &http::Response<impl AsRef<[u8]>>) -> bool {
     let body = response.body().as_ref();

@@ -81,7 +81,7 @@ impl ResponseError {
         self.0.status
     }
 
-    /// The platform's code, where the body is an envelope. Codes lie outside HTTP's range.
+    /// The platform's code, where the body is an envelope. Codes may lie outside HTTP's range.
     pub fn code(&self) -> Option<i64> {
         self.0.code
     }
@@ -96,7 +96,7 @@ impl ResponseError {
         self.0.trace_id.as_deref()
     }
 
-    /// How long the server asks to be left alone (`Retry-After`), at most 1 hour. Nobody has seen the platform send it.
+    /// How long the server asks to be left alone (`Retry-After`), at most 1 hour. No published reply of the platform has one.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -113,10 +113,11 @@ impl ResponseError {
         if let Some(code) = self.0.code {
             write!(f, ", code {code}")?;
         }
-        if let Some(message) = &self.0.message {
+        let shown = |text: &&String| !text.is_empty();
+        if let Some(message) = self.0.message.as_ref().filter(shown) {
             write!(f, ", message \"{message}\"")?;
         }
-        if let Some(trace_id) = &self.0.trace_id {
+        if let Some(trace_id) = self.0.trace_id.as_ref().filter(shown) {
             write!(f, ", trace id {trace_id}")?;
         }
         f.write_str(")")

@@ -3,35 +3,44 @@
 //! A server may repeat our request in its message, or the token that it issued. So a text is redacted before anything
 //! else happens to it, and cut last: a cut can't leave half of a secret.
 
-use crate::envelope::TokenData;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// What stands in place of a secret. It has no letters, so that it can't spell one.
 const REDACTED: &str = "***";
 
-/// The shortest run of token characters after `eyJ` (a JWT's first bytes, `{"` in base64) that counts as one.
+/// The shortest run of token characters after a JWT's first bytes that counts as one.
 const MIN_JWT_BYTES: usize = 8;
 
-/// How much of a secret must stand at the end of a text to be taken for one that was cut there. Fewer bytes end many
-/// texts by chance, and give little away.
+/// How much of a secret must stand at the end of a text to be taken for one that the server cut there. Fewer bytes end
+/// many texts by chance, and give little away.
 const MIN_CUT_BYTES: usize = 4;
+
+/// How much of a secret must stand anywhere else to be taken for one that the server cut.
+const MIN_PART_BYTES: usize = 8;
+
+/// What of a text is looked at. The rest isn't shown: a long one must not cost more than a short one.
+const MAX_LOOK_BYTES: usize = 2048;
 
 /// Knows what must not be shown: the client secret, and the tokens of the reply at hand.
 pub(crate) struct Redactor<'a> {
     client_secret: &'a str,
-    data: Option<&'a TokenData<'a>>,
+    tokens: &'a [Cow<'a, str>],
 }
 
 impl<'a> Redactor<'a> {
-    pub(crate) fn new(client_secret: &'a str, data: Option<&'a TokenData<'a>>) -> Self {
+    pub(crate) fn new(client_secret: &'a str, tokens: &'a [Cow<'a, str>]) -> Self {
         Self {
             client_secret,
-            data,
+            tokens,
         }
     }
 
     fn secrets(&self) -> impl Iterator<Item = &str> {
-        let tokens = self.data.into_iter().flat_map(TokenData::tokens);
-        std::iter::once(self.client_secret).chain(tokens)
+        let tokens = self.tokens.iter().map(|token| &**token);
+        tokens
+            .chain([self.client_secret])
+            .filter(|secret| !secret.is_empty())
     }
 
     /// At most `max_chars` characters of `text`, all printable, none of them part of a secret.
@@ -39,7 +48,10 @@ impl<'a> Redactor<'a> {
         if text.len() <= max_chars && self.is_harmless(text) {
             return text.to_owned();
         }
-        let shown = cut(text, max_chars, |rest| self.secret_at(rest));
+        let is_looked_at = |(at, _): &(usize, char)| *at < MAX_LOOK_BYTES;
+        let end = text.char_indices().take_while(is_looked_at).last();
+        let text = &text[..end.map_or(0, |(at, last)| at + last.len_utf8())];
+        let shown = cut(text, max_chars, &self.ranges(text));
         // What took the place of a character or of a secret may have completed another.
         if self.secrets().any(|secret| shown.contains(secret)) {
             return REDACTED.to_owned();
@@ -53,37 +65,60 @@ impl<'a> Redactor<'a> {
         let plain = |b: u8| matches!(b, b' '..=b'~') & !matches!(b, b'\\' | b'%' | b'+');
         // Without an early way out, so that it runs over many bytes at once.
         text.bytes().fold(true, |all, b| all & plain(b))
-            && !text.contains("eyJ")
+            && !text
+                .match_indices('e')
+                .any(|(at, _)| begins_jwt(&text[at..]))
             && self
                 .secrets()
                 .all(|secret| !text.contains(secret.get(..MIN_CUT_BYTES).unwrap_or(secret)))
     }
 
-    /// How many bytes at the start of `text` are a secret.
-    fn secret_at(&self, text: &str) -> Option<usize> {
+    /// Where secrets stand in `text`, in order; they may overlap.
+    fn ranges(&self, text: &str) -> Vec<Range<usize>> {
         let encodings: [Decode; 3] = [raw, json_escaped, percent_encoded];
-        self.secrets()
-            .flat_map(|secret| encodings.map(|decode| encoded_len(text, secret, decode)))
-            .chain([jwt_len(text)])
-            .flatten()
-            .max()
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for (at, _) in text.char_indices() {
+            let rest = &text[at..];
+            let longest = self
+                .secrets()
+                .flat_map(|secret| encodings.map(|decode| encoded_len(rest, secret, decode)))
+                .chain([jwt_len(rest)])
+                .flatten()
+                .max();
+            let Some(end) = longest.map(|len| at + len) else {
+                continue;
+            };
+            // One within another adds nothing.
+            if ranges.last().is_none_or(|last| last.end < end) {
+                ranges.push(at..end);
+            }
+        }
+        ranges
     }
 }
 
-/// At most `max_chars` characters of `text`, all printable, for a text that isn't the server's.
+/// At most `max_chars` characters of `text`, all printable, for a text that can't hold a secret.
 pub(crate) fn one_line(text: &str, max_chars: usize) -> String {
-    cut(text, max_chars, |_| None)
+    cut(text, max_chars, &[])
 }
 
-/// Copies `text` until there is no more room. `secret_at` tells how many bytes at the start of what is left are a
-/// secret.
-fn cut(text: &str, max_chars: usize, secret_at: impl Fn(&str) -> Option<usize>) -> String {
+/// Copies `text` with a mark for each of the ranges, until there is no more room.
+fn cut(text: &str, max_chars: usize, ranges: &[Range<usize>]) -> String {
     let mut shown = String::with_capacity(text.len().min(max_chars));
     let mut room = max_chars;
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let secret = secret_at(rest);
-        let taken = if secret.is_some() { REDACTED.len() } else { 1 };
+    let mut ranges = ranges.iter().peekable();
+    let mut at = 0;
+    while let Some(next) = text[at..].chars().next() {
+        let mut secret_end = None;
+        // Secrets that overlap or touch are one to the eye.
+        while let Some(range) = ranges.next_if(|range| range.start <= secret_end.unwrap_or(at)) {
+            secret_end = Some(range.end);
+        }
+        let taken = if secret_end.is_some() {
+            REDACTED.len()
+        } else {
+            1
+        };
         if taken > room {
             // A character makes way for the mark where there is no room left for it.
             if room == 0 {
@@ -93,27 +128,43 @@ fn cut(text: &str, max_chars: usize, secret_at: impl Fn(&str) -> Option<usize>) 
             break;
         }
         room -= taken;
-        if let Some(len) = secret {
+        if let Some(end) = secret_end {
             shown.push_str(REDACTED);
-            rest = &rest[len..];
+            // A cut inside an encoded character ends where that does.
+            at = text.len().min(end);
         } else {
             shown.push(printable(next));
-            rest = &rest[next.len_utf8()..];
+            at += next.len_utf8();
         }
     }
     shown
 }
 
-/// The length of `eyJ` and the base64url characters and dots after it. Dots are not counted, so that a token that the
-/// server cut is found, too.
+/// Whether it begins as a JWT does: with `{"`, `{ "` or `{` and a line break in base64.
+fn begins_jwt(text: &str) -> bool {
+    ["eyJ", "eyA", "ewo"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+/// The length of a JWT's first bytes and the base64url characters and dots after it. Dots are not counted, so that a token
+/// that the server cut is found, too.
 fn jwt_len(text: &str) -> Option<usize> {
-    if !text.starts_with("eyJ") {
+    if !begins_jwt(text) {
         return None;
     }
-    let len = text
-        .bytes()
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        .count();
+    let mut len = 0;
+    loop {
+        len += match text.as_bytes()[len..] {
+            [
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.',
+                ..,
+            ] => 1,
+            // A dot, percent-encoded.
+            [b'%', b'2', b'E' | b'e', ..] => 3,
+            _ => break,
+        };
+    }
     (len >= MIN_JWT_BYTES).then_some(len)
 }
 
@@ -128,20 +179,34 @@ fn printable(c: char) -> char {
     }
 }
 
-/// How many bytes at the start of `text` spell `secret` in one encoding. Where the server cut its text in the middle of
-/// one, the half that is left counts, too.
+/// How many bytes at the start of `text` spell `secret` in one encoding, or so much of it that it must be one that the
+/// server cut.
 fn encoded_len(text: &str, secret: &str, decode: Decode) -> Option<usize> {
-    let (text, mut rest) = (text.as_bytes(), secret.as_bytes());
+    let (text, mut wanted) = (text.as_bytes(), secret.as_bytes());
     let mut len = 0;
-    while let [expected, ..] = *rest {
-        if len == text.len() && secret.len() - rest.len() >= MIN_CUT_BYTES {
-            break;
+    while let [expected, ..] = *wanted {
+        let spelled = decode(&text[len..], expected)
+            .and_then(|unit| Some((wanted.strip_prefix(&unit.bytes[..unit.len])?, unit.consumed)));
+        match spelled {
+            Some((rest, consumed)) => {
+                wanted = rest;
+                len += consumed;
+            }
+            None => break,
         }
-        let unit = decode(&text[len..], expected)?;
-        rest = rest.strip_prefix(&unit.bytes[..unit.len])?;
-        len += unit.consumed;
     }
-    Some(len)
+    let spelled = secret.len() - wanted.len();
+    if wanted.is_empty() || spelled >= MIN_PART_BYTES {
+        return Some(len);
+    }
+    // The text may end here, perhaps in the middle of an escape.
+    let ends = match text[len..] {
+        [] => true,
+        [b'%', ref rest @ ..] => rest.len() < 2,
+        [b'\\', ref rest @ ..] => rest.len() < 5,
+        _ => false,
+    };
+    (ends && spelled >= MIN_CUT_BYTES).then_some(text.len())
 }
 
 /// Reads the first unit of an encoded text, where the secret goes on with the byte `expected`.
@@ -220,17 +285,16 @@ fn hex(digits: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envelope::Field;
 
     fn shown(secret: &str, text: &str) -> String {
-        Redactor::new(secret, None).show(text, 200)
+        Redactor::new(secret, &[]).show(text, 200)
     }
 
     #[test]
     fn a_secret_is_redacted_as_it_is() {
         assert_eq!(
             shown("s3cret", "bad s3cret, s3crets3cret!"),
-            "bad ***, ******!"
+            "bad ***, ***!"
         );
     }
 
@@ -260,11 +324,8 @@ mod tests {
 
     #[test]
     fn the_longest_secret_wins_where_one_begins_another() {
-        let data = TokenData {
-            access_token: Field::Text("abcdef".into()),
-            ..TokenData::default()
-        };
-        let redactor = Redactor::new("abc", Some(&data));
+        let tokens = ["abcdef".into()];
+        let redactor = Redactor::new("abc", &tokens);
         assert_eq!(redactor.show("<abcdef> <abcde>", 200), "<***> <***de>");
     }
 
@@ -279,23 +340,69 @@ mod tests {
     }
 
     #[test]
+    fn secrets_that_overlap_leave_nothing_between_them() {
+        assert_eq!(
+            shown("SENTINEL-secret", "eyJhbGciOi.SENTINEL-secret x"),
+            "*** x"
+        );
+        assert_eq!(shown("abcab", "<abcabcab>"), "<***>");
+        let tokens = ["token-SENTINEL".into()];
+        let redactor = Redactor::new("SENTINEL-secret", &tokens);
+        assert_eq!(redactor.show("<token-SENTINEL-secret>", 200), "<***>");
+    }
+
+    #[test]
+    fn a_long_text_costs_no_more_than_a_short_one() {
+        let token = "a".repeat(30_000);
+        let tokens = [Cow::Borrowed(&*token)];
+        let redactor = Redactor::new("secret", &tokens);
+        let text = format!("{}b", "a".repeat(29_999));
+        assert_eq!(redactor.show(&text, 200), "***");
+    }
+
+    #[test]
     fn a_secret_is_redacted_before_the_text_is_cut() {
         let text = format!("{}s3cret", "x".repeat(8));
         // Six characters of the secret would have fitten into 10 in part.
-        let redactor = Redactor::new("s3cret", None);
+        let redactor = Redactor::new("s3cret", &[]);
         assert_eq!(redactor.show(&text, 10), "xxxxxxxx…");
         assert_eq!(redactor.show(&text, 11), "xxxxxxxx***");
     }
 
     #[test]
     fn a_secret_that_the_server_cut_is_redacted() {
-        assert_eq!(shown("s3cretpassword", "body: s3cre"), "body: ***");
-        assert_eq!(shown("s3cretpassword", "body: s3c"), "body: s3c");
+        let secret = r#"s3cret/password "x"#;
+        for text in [
+            "s3cret/password ",
+            "s3cr",
+            "s3cret%2",
+            "s3cret%",
+            "s3cret%2Fp",
+            r"s3cret\/",
+            r"s3cret\",
+            r"s3cret\u00",
+        ] {
+            assert_eq!(
+                shown(secret, &format!("body: {text}")),
+                "body: ***",
+                "{text}"
+            );
+        }
+        assert_eq!(shown(secret, "body: s3c"), "body: s3c");
+        // Not at the end of the text, more of it must stand there.
+        for mark in ["...", "…", "\"", "\n"] {
+            let text = format!("body: s3cret%2Fpass{mark}");
+            assert_eq!(
+                shown(secret, &text),
+                format!("body: ***{}", mark.replace('\n', "\u{fffd}"))
+            );
+        }
+        assert_eq!(shown(secret, "s3cret/..."), "s3cret/...");
     }
 
     #[test]
     fn a_long_text_is_cut_to_its_bound_with_a_mark() {
-        let redactor = Redactor::new("q", None);
+        let redactor = Redactor::new("q", &[]);
         assert_eq!(redactor.show("请求太频繁", 5), "请求太频繁");
         assert_eq!(redactor.show("请求太频繁", 4), "请求太…");
     }

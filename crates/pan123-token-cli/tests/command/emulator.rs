@@ -13,6 +13,7 @@ fn get_emulate_needs_nothing_and_prints_a_token() {
     let said = run(command(&["get", "--emulate"])
         // Not for this one, and so not looked at.
         .env("PAN123_BASE_URL", "nonsense")
+        .env("PAN123_TOKEN_STORE", "nonsense")
         .env("ALL_PROXY", "http://127.0.0.1:1"));
     assert_eq!(said.exit, 0, "{}", said.stderr);
     assert_eq!(said.stderr, "");
@@ -45,6 +46,21 @@ fn a_token_comes_over_tls_with_a_certificate_of_ones_own() {
     let said = get(&["--format", "json"]);
     assert_eq!(said.json()["error"]["kind"], "tls");
     assert_eq!(emulator.token_requests(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_without_end_is_64() {
+    for (option, says) in [
+        ("--ca-file", "it has more than 1 MiB"),
+        ("--client-secret-file", "it has more than 1024 bytes"),
+    ] {
+        let said = run(command(&["get", option, "/dev/zero"])
+            .env("PAN123_CLIENT_ID", "x")
+            .env("PAN123_CLIENT_SECRET", "x"));
+        assert_eq!(said.exit, 64);
+        assert!(said.one_line().contains(says), "{}", said.stderr);
+    }
 }
 
 #[test]

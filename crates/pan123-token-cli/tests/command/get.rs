@@ -68,6 +68,23 @@ fn options_stand_before_the_environment() {
 }
 
 #[test]
+fn http_to_any_host_takes_insistence() {
+    // A name that can't resolve: with the option it is asked for, without it isn't.
+    let get = ["get", "--base-url", "http://no-such-host.invalid"];
+    let said = run(&mut with_credentials(&get));
+    assert_eq!(said.exit, 64);
+    let said = run(&mut with_credentials(
+        &[&get[..], &["--insecure-http"]].concat(),
+    ));
+    assert_eq!(said.exit, 69, "{}", said.stderr);
+    assert!(
+        said.one_line().starts_with("no connection: "),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
 fn every_failed_connection_has_its_kind_and_its_exit_code() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n".to_vec();
     let cut = [&head[..], br#"{"code":0"#].concat();

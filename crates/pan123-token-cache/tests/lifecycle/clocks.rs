@@ -1,0 +1,126 @@
+//! Clocks that are wrong, jump, or stand still.
+
+use super::*;
+
+#[test]
+fn a_wrong_wall_clock_does_not_matter_where_the_server_tells_its_own() {
+    for wrong in [3 * HOUR, 60 * DAY] {
+        for ahead in [true, false] {
+            let mut host = Host::alone();
+            // The server's clock is right; this host's is not.
+            let issued = if ahead {
+                START.wall - wrong
+            } else {
+                START.wall + wrong
+            };
+            host.fetch(grant("a", issued, 30 * DAY));
+            host.pass(30 * DAY - MINUTE - SECOND);
+            assert_eq!(host.served().as_deref(), Some("a"), "{wrong:?} {ahead}");
+            host.pass(SECOND);
+            assert_eq!(host.served(), None);
+        }
+    }
+}
+
+#[test]
+fn without_a_date_or_with_an_absurd_one_the_wall_clock_tells() {
+    let expires = START.wall + 10 * DAY;
+    let absurd = |date: Duration| {
+        let mut response = grant("a", date, Duration::ZERO).unwrap();
+        response.token = AccessToken::new("a", super::date(expires)).unwrap();
+        Ok(response)
+    };
+    for result in [
+        grant_without_date("a", expires),
+        absurd(expires),
+        absurd(expires + SECOND),
+        absurd(expires - 400 * DAY - SECOND),
+    ] {
+        let mut host = Host::alone();
+        host.fetch(result);
+        host.pass(10 * DAY - MINUTE - SECOND);
+        assert_eq!(host.served().as_deref(), Some("a"));
+        host.pass(SECOND);
+        assert_eq!(host.served(), None);
+    }
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_keeps_no_dead_token_alive() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.clock.set_wall(START.wall - 365 * DAY);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    host.pass(30 * DAY);
+    assert_eq!(host.served(), None);
+    assert!(matches!(host.poll(), Action::Fetch(_)));
+}
+
+#[test]
+fn a_laptop_that_slept_through_the_expiry_does_not_hand_the_token_out() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(HOUR);
+    // The monotonic clock stood still.
+    host.clock.set_wall(START.wall + 31 * DAY);
+    assert_eq!(host.served(), None);
+    assert!(matches!(host.poll(), Action::Fetch(_)));
+}
+
+#[test]
+fn an_earlier_monotonic_time_changes_nothing() {
+    let mut host = Host::alone();
+    host.fetch(not_sent());
+    let (wait, _) = host.wait();
+    host.pass(wait / 2);
+    let (rest, _) = host.wait();
+    let earlier = Moment {
+        monotonic: Duration::ZERO,
+        ..host.now()
+    };
+    let Action::Wait { until, .. } = host.cache.poll(earlier) else {
+        panic!("it must still wait")
+    };
+    assert_eq!(until.monotonic, host.now().monotonic + rest);
+}
+
+#[test]
+fn no_extreme_of_a_clock_panics() {
+    let extremes = [
+        Duration::ZERO,
+        SECOND,
+        START.wall,
+        Duration::from_secs(u64::MAX),
+        Duration::MAX,
+    ];
+    for wall in extremes {
+        for monotonic in extremes {
+            for (later_wall, later_monotonic) in [
+                (wall, Duration::MAX),
+                (Duration::MAX, monotonic),
+                (Duration::ZERO, Duration::ZERO),
+            ] {
+                let mut cache = TokenCache::new(RenewalPolicy::default(), 9)
+                    .unwrap()
+                    .sharing();
+                let now = Moment { wall, monotonic };
+                let later = Moment {
+                    wall: later_wall,
+                    monotonic: later_monotonic,
+                };
+                for moment in [now, later, now] {
+                    match cache.poll(moment) {
+                        Action::Fetch(ticket) => {
+                            cache.fetched(ticket, grant("a", START.wall, DAY), moment)
+                        }
+                        Action::Store(_) | Action::Wait { .. } => {}
+                    }
+                    let snapshot = cache.snapshot();
+                    if let Some(token) = snapshot.token(moment).cloned() {
+                        let _ = cache.reject(&token, moment);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What is told to whoever watches.
+
+use super::*;
+
+#[test]
+fn the_events_of_a_life_come_in_order_and_hold_no_secret() {
+    let mut host = Host::alone();
+    host.fetch(rate_limited());
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    host.fetch_30_days("SENTINEL-token");
+    host.pass(DAY);
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.fetch(not_sent());
+    let events = host.events();
+    assert!(
+        matches!(
+            &events[..],
+            [
+                Event::RateLimited { .. },
+                Event::RenewalFailed {
+                    serving_old: false,
+                    ..
+                },
+                Event::Renewed { forced: false, .. },
+                Event::Rejected { .. },
+                Event::RenewalFailed {
+                    serving_old: false,
+                    ..
+                },
+            ]
+        ),
+        "{events:#?}"
+    );
+    let texts = format!(
+        "{events:?}{events:#?}{:?}{:?}",
+        host.cache,
+        host.cache.snapshot()
+    );
+    assert!(!texts.contains("SENTINEL"), "{texts}");
+}
+
+#[test]
+fn a_failure_in_the_window_says_that_the_old_token_is_served() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(30 * DAY - HOUR);
+    host.events();
+    host.fetch(not_sent());
+    let events = host.events();
+    assert!(
+        matches!(
+            &events[..],
+            [Event::RenewalFailed {
+                serving_old: true,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_forced_renewal_says_so() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(DAY);
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.fetch_30_days("b");
+    assert!(matches!(
+        host.events().last(),
+        Some(Event::Renewed { forced: true, .. })
+    ));
+}
+
+#[test]
+fn events_that_nobody_takes_do_not_pile_up() {
+    let mut host = Host::alone();
+    for _ in 0..500 {
+        host.fetch(not_sent());
+        let (wait, _) = host.wait();
+        host.pass(wait);
+    }
+    assert_eq!(host.events().len(), 64);
+}

@@ -1,0 +1,161 @@
+//! Tokens that a business call was refused with.
+
+use pan123_token_cache::Rejection;
+
+use super::*;
+
+#[track_caller]
+fn replaceable_in(rejection: Rejection) -> Duration {
+    match rejection {
+        Rejection::Suspect { replaceable_in } => replaceable_in,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_young_token_that_is_rejected_is_served_until_it_may_be_replaced() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(10 * SECOND);
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), 50 * SECOND);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(host.wait(), (50 * SECOND, Reason::Suspect));
+    host.pass(50 * SECOND);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    host.pass(Duration::from_nanos(1));
+    // Now callers wait for the replacement as if there were none.
+    assert_eq!(host.served(), None);
+    host.fetch_30_days("b");
+    assert_eq!(host.served().as_deref(), Some("b"));
+}
+
+#[test]
+fn an_old_token_that_is_rejected_is_replaced_at_once() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(DAY);
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), Duration::ZERO);
+    assert_eq!(host.served(), None);
+    let _ = host.ticket();
+}
+
+#[test]
+fn forced_renewals_in_a_row_wait_twice_as_long_each_up_to_an_hour() {
+    let mut host = Host::alone();
+    host.fetch_30_days("t0");
+    for (n, minutes) in [1, 2, 4, 8, 16, 32, 60, 60].into_iter().enumerate() {
+        let rejection = host.cache.reject(&host.token(), host.now());
+        assert_eq!(replaceable_in(rejection), minutes * MINUTE, "{n}");
+        host.pass(minutes * MINUTE + SECOND);
+        host.fetch_30_days(&format!("t{}", n + 1));
+    }
+}
+
+#[test]
+fn a_token_that_lived_for_a_day_ends_the_row() {
+    let mut host = Host::alone();
+    host.fetch_30_days("t0");
+    for n in 1..5 {
+        let _ = host.cache.reject(&host.token(), host.now());
+        host.pass(2 * HOUR);
+        host.fetch_30_days(&format!("t{n}"));
+    }
+    host.pass(DAY - SECOND);
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.fetch_30_days("row goes on");
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), 32 * MINUTE);
+
+    host.pass(DAY);
+    host.fetch_30_days("row ended");
+    let rejection = host.cache.reject(&host.token(), host.now());
+    // This one was forced, too: it is the first of a new row.
+    assert_eq!(replaceable_in(rejection), 2 * MINUTE);
+}
+
+#[test]
+fn a_token_that_is_not_at_hand_is_no_reason_to_renew() {
+    let mut host = Host::alone();
+    let stranger = AccessToken::new("x", date(START.wall + DAY)).unwrap();
+    assert_eq!(
+        host.cache.reject(&stranger, host.now()),
+        Rejection::NotCurrent
+    );
+    host.fetch_30_days("a");
+    let old = host.token();
+    host.pass(30 * DAY - HOUR);
+    host.fetch_30_days("b");
+    assert_eq!(host.cache.reject(&old, host.now()), Rejection::NotCurrent);
+    assert_eq!(host.served().as_deref(), Some("b"));
+    assert_eq!(host.wait().1, Reason::Fresh);
+}
+
+#[test]
+fn rejecting_twice_changes_nothing() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    let token = host.token();
+    let _ = host.cache.reject(&token, host.now());
+    host.events();
+    host.pass(20 * SECOND);
+    let rejection = host.cache.reject(&token, host.now());
+    assert_eq!(replaceable_in(rejection), 40 * SECOND);
+    assert_eq!(host.events(), []);
+}
+
+#[test]
+fn a_rejected_token_that_comes_back_is_a_failure_that_backs_off() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(HOUR);
+    let _ = host.cache.reject(&host.token(), host.now());
+    // With a later expiry, too: the expiry is not what was wrong with it.
+    host.fetch_30_days("a");
+    assert_eq!(
+        host.cache.last_failure(),
+        Some(&pan123_token_cache::Failure::Unchanged)
+    );
+    assert_eq!(host.wait().1, Reason::Backoff);
+}
+
+#[test]
+fn a_rejected_token_is_replaced_by_a_newer_one_from_the_store() {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    let mut one = Host::sharing(&store, &clock, 1);
+    let mut other = Host::sharing(&store, &clock, 2);
+    one.fetch_30_days("a");
+    assert_eq!(one.wait().1, Reason::Fresh);
+    assert_eq!(other.wait().1, Reason::Fresh);
+    let a = other.token();
+
+    clock.advance(HOUR);
+    let _ = one.cache.reject(&a, one.now());
+    one.fetch_30_days("b");
+    one.wait();
+
+    let _ = other.cache.reject(&a, other.now());
+    assert_eq!(other.wait().1, Reason::Fresh);
+    assert_eq!(other.served().as_deref(), Some("b"));
+}
+
+#[test]
+fn other_hosts_go_on_using_a_token_that_one_host_rejects() {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    let mut one = Host::sharing(&store, &clock, 1);
+    let mut other = Host::sharing(&store, &clock, 2);
+    one.fetch_30_days("a");
+    one.wait();
+    other.wait();
+    let _ = one.cache.reject(&one.token(), one.now());
+    one.wait();
+    assert_eq!(other.wait().1, Reason::Fresh);
+    assert_eq!(other.served().as_deref(), Some("a"));
+    // A newcomer finds the mark.
+    let mut newcomer = Host::sharing(&store, &clock, 3);
+    assert_eq!(newcomer.wait().1, Reason::Suspect);
+    assert_eq!(newcomer.served().as_deref(), Some("a"));
+}

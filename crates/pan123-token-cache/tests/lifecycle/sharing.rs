@@ -1,0 +1,202 @@
+//! One token for many caches.
+
+use super::*;
+
+/// So many hosts on one store and one clock.
+fn fleet(size: u64) -> (Vec<Host>, ManualClock, Arc<dyn TokenStore>) {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    let hosts = (1..=size)
+        .map(|seed| Host::sharing(&store, &clock, seed))
+        .collect();
+    (hosts, clock, store)
+}
+
+#[test]
+fn a_token_in_the_store_is_taken_without_a_fetch() {
+    let (mut hosts, ..) = fleet(3);
+    hosts[0].fetch_30_days("a");
+    for host in &mut hosts {
+        assert_eq!(host.wait().1, Reason::Fresh);
+        assert_eq!(host.served().as_deref(), Some("a"));
+    }
+}
+
+#[test]
+fn one_host_fetches_at_a_time_and_the_others_find_its_token() {
+    let (mut hosts, clock, _) = fleet(2);
+    let ticket = hosts[0].ticket();
+    let (wait, reason) = hosts[1].wait();
+    assert_eq!(reason, Reason::Leased);
+    assert!(
+        wait <= SECOND,
+        "whoever has no token looks again soon: {wait:?}"
+    );
+    let issued = hosts[0].now().wall;
+    let now = hosts[0].now();
+    hosts[0]
+        .cache
+        .fetched(ticket, grant("a", issued, 30 * DAY), now);
+    assert_eq!(hosts[0].wait().1, Reason::Fresh);
+    clock.advance(wait);
+    assert_eq!(hosts[1].wait().1, Reason::Fresh);
+    assert_eq!(hosts[1].served().as_deref(), Some("a"));
+}
+
+#[test]
+fn whoever_can_still_serve_does_not_ask_the_store_again_and_again() {
+    let (mut hosts, clock, _) = fleet(2);
+    hosts[0].fetch_30_days("a");
+    hosts[0].wait();
+    hosts[1].wait();
+    clock.advance(30 * DAY - HOUR);
+    let _ticket = hosts[0].ticket();
+    let (wait, reason) = hosts[1].wait();
+    assert_eq!(reason, Reason::Leased);
+    assert_eq!(wait, 45 * SECOND);
+    assert_eq!(hosts[1].served().as_deref(), Some("a"));
+}
+
+#[test]
+fn a_dead_holder_stops_the_others_for_no_longer_than_the_term() {
+    let (mut hosts, clock, _) = fleet(2);
+    drop(hosts[0].ticket());
+    let started = hosts[1].now().monotonic;
+    loop {
+        match hosts[1].poll() {
+            Action::Wait { until, .. } => clock.advance(until.monotonic - hosts[1].now().monotonic),
+            Action::Fetch(_) => break,
+            Action::Store(_) => unreachable!(),
+        }
+    }
+    let waited = hosts[1].now().monotonic - started;
+    assert!((45 * SECOND..=54 * SECOND).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn spacing_holds_for_the_whole_fleet() {
+    let (mut hosts, clock, _) = fleet(2);
+    hosts[0].fetch(not_sent());
+    hosts[0].wait();
+    assert_eq!(hosts[1].wait().1, Reason::RateLimited);
+    clock.advance(SECOND);
+    let _ = hosts[1].ticket();
+}
+
+#[test]
+fn rate_limiting_is_shared_and_a_refusal_is_not() {
+    let (mut hosts, clock, _) = fleet(3);
+    hosts[0].fetch(parse(
+        &http::Response::builder()
+            .status(429)
+            .header("retry-after", "600")
+            .body(String::new())
+            .unwrap(),
+    ));
+    assert_eq!(hosts[0].wait(), (600 * SECOND, Reason::RateLimited));
+    assert_eq!(hosts[1].wait().1, Reason::RateLimited);
+    clock.advance(590 * SECOND);
+    assert_eq!(hosts[1].wait().1, Reason::RateLimited);
+    clock.advance(11 * SECOND);
+    // The one with the wrong secret keeps to itself.
+    hosts[1].fetch(refused());
+    hosts[1].wait();
+    clock.advance(SECOND);
+    hosts[2].fetch_30_days("a");
+    hosts[2].wait();
+    assert_eq!(hosts[1].wait().1, Reason::Backoff);
+    clock.advance(30 * SECOND);
+    assert_eq!(hosts[1].wait().1, Reason::Fresh);
+    assert_eq!(hosts[1].served().as_deref(), Some("a"));
+}
+
+#[test]
+fn in_the_window_one_renewal_serves_all() {
+    let (mut hosts, clock, _) = fleet(10);
+    hosts[0].fetch_30_days("a");
+    for host in &mut hosts {
+        host.wait();
+    }
+    clock.advance(30 * DAY - 11 * HOUR);
+    hosts[3].fetch_30_days("b");
+    hosts[3].wait();
+    for host in &mut hosts {
+        assert_eq!(host.wait().1, Reason::Fresh);
+        assert_eq!(host.served().as_deref(), Some("b"));
+    }
+}
+
+#[test]
+fn a_stored_life_goes_on_by_the_stores_clock() {
+    let (mut hosts, clock, store) = fleet(1);
+    hosts[0].fetch_30_days("a");
+    hosts[0].wait();
+    clock.advance(10 * DAY);
+    let mut host = Host::sharing(&store, &clock, 9);
+    // This host's wall clock is wrong; the store's is not.
+    host.clock = ManualClock::new(Moment {
+        wall: START.wall - 100 * DAY,
+        monotonic: SECOND,
+    });
+    assert_eq!(host.wait().1, Reason::Fresh);
+    host.pass(20 * DAY - MINUTE - SECOND);
+    assert!(host.served().is_some());
+    host.pass(SECOND);
+    assert!(host.served().is_none());
+}
+
+#[test]
+fn a_lease_that_comes_too_late_to_fetch_and_save_in_it_is_not_used() {
+    let (mut hosts, clock, _) = fleet(1);
+    let host = &mut hosts[0];
+    let session = host.store.clone().unwrap();
+    let Action::Store(look) = host.cache.poll(host.now()) else {
+        panic!()
+    };
+    host.cache.stored(session.run(look), host.now());
+    let Action::Store(lease) = host.cache.poll(host.now()) else {
+        panic!()
+    };
+    let done = session.run(lease);
+    // By the wall clock 13 of its 45 s are gone, by the monotonic one none.
+    clock.set_wall(START.wall + 13 * SECOND);
+    host.cache.stored(done, host.now());
+    host.events();
+    // So it goes on alone, and says so.
+    let _ = host.ticket();
+    assert!(matches!(
+        host.events()[..],
+        [Event::StoreFailed { call: "lease", .. }]
+    ));
+}
+
+#[test]
+fn a_token_is_saved_with_what_others_need_to_know() {
+    let (mut hosts, _, store) = fleet(1);
+    hosts[0].fetch_30_days("a");
+    hosts[0].wait();
+    let stored = store.load(StoreKey::of(&operation())).unwrap().unwrap();
+    assert_eq!(stored.left, Some(30 * DAY));
+    assert_eq!(stored.record.token.secret(), "a");
+    assert_eq!(stored.record.issued_at, date(START.wall));
+    assert_eq!(stored.record.lifetime, 30 * DAY);
+    assert_eq!(stored.record.sent_at, START.wall);
+    assert_eq!(stored.record.forced, 0);
+    assert!(!stored.record.suspect);
+}
+
+#[test]
+fn a_forced_renewal_is_counted_in_the_record() {
+    let (mut hosts, clock, store) = fleet(1);
+    hosts[0].fetch_30_days("a");
+    hosts[0].wait();
+    for (n, secret) in ["b", "c"].into_iter().enumerate() {
+        clock.advance(2 * HOUR);
+        let (token, now) = (hosts[0].token(), hosts[0].now());
+        let _ = hosts[0].cache.reject(&token, now);
+        hosts[0].fetch_30_days(secret);
+        hosts[0].wait();
+        let stored = store.load(StoreKey::of(&operation())).unwrap().unwrap();
+        assert_eq!(stored.record.forced as usize, n + 1);
+    }
+}

@@ -1,0 +1,268 @@
+//! Stores that fail: sharing is lost, and nothing else.
+
+use std::sync::Mutex;
+
+use pan123_token::Fingerprint;
+use pan123_token_cache::{Lease, Owner, Record, Saved, StoreError, Stored};
+
+use super::*;
+
+/// A store in memory of which calls can be made to fail.
+struct Flaky {
+    memory: MemoryStore,
+    failing: Mutex<Vec<&'static str>>,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl Flaky {
+    fn new(clock: &ManualClock) -> Arc<Self> {
+        Arc::new(Self {
+            memory: MemoryStore::new(clock.clone()),
+            failing: Mutex::default(),
+            calls: Mutex::default(),
+        })
+    }
+
+    fn fail(&self, calls: &[&'static str]) {
+        *self.failing.lock().unwrap() = calls.to_vec();
+    }
+
+    fn called(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    fn check(&self, call: &'static str) -> Result<(), StoreError> {
+        self.calls.lock().unwrap().push(call);
+        if self.failing.lock().unwrap().contains(&call) {
+            return Err(StoreError::new("it is down"));
+        }
+        Ok(())
+    }
+}
+
+impl TokenStore for Flaky {
+    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        self.check("load")?;
+        self.memory.load(key)
+    }
+
+    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        self.check("lease")?;
+        self.memory.lease(key, owner, term)
+    }
+
+    fn save(
+        &self,
+        key: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        left: Duration,
+    ) -> Result<Saved, StoreError> {
+        self.check("save")?;
+        self.memory.save(key, record, replaces, left)
+    }
+
+    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        self.check("give back")?;
+        self.memory.give_back(key, owner, cool)
+    }
+}
+
+const ALL: [&str; 4] = ["load", "lease", "save", "give back"];
+
+fn host(clock: &ManualClock) -> (Host, Arc<Flaky>) {
+    let flaky = Flaky::new(clock);
+    let store: Arc<dyn TokenStore> = Arc::clone(&flaky) as Arc<dyn TokenStore>;
+    (Host::sharing(&store, clock, 1), flaky)
+}
+
+#[test]
+fn a_store_that_is_down_costs_no_token() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    store.fail(&ALL);
+    host.fetch_30_days("a");
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(store.called(), ["load"]);
+    assert!(matches!(
+        &host.events()[..],
+        [
+            Event::StoreFailed { call: "look", .. },
+            Event::Renewed { .. }
+        ]
+    ));
+}
+
+#[test]
+fn a_save_that_failed_is_offered_again() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    store.fail(&["save"]);
+    host.fetch_30_days("a");
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        let (wait, reason) = host.wait();
+        assert_eq!(reason, Reason::Fresh);
+        waits.push(wait);
+        clock.advance(wait);
+    }
+    // From half a minute up to 15 min.
+    for (wait, cap) in waits.iter().zip([1, 2, 4, 8, 15, 15, 15, 15]) {
+        assert!(
+            (cap * MINUTE / 2..=cap * MINUTE).contains(wait),
+            "{wait:?} of {cap} min"
+        );
+    }
+    store.fail(&[]);
+    host.events();
+    assert!(host.wait().0 > 28 * DAY);
+    assert_eq!(host.events(), [Event::StoreRecovered]);
+    let stored = store.load(StoreKey::of(&operation())).unwrap().unwrap();
+    assert_eq!(stored.record.token.secret(), "a");
+}
+
+#[test]
+fn while_the_store_is_down_a_valid_token_is_not_renewed_before_the_last_quarter_of_the_window() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    host.fetch_30_days("a");
+    let (wait, _) = host.wait();
+    // The window is as long as what is left then.
+    let window = 30 * DAY - wait;
+    store.fail(&ALL);
+    clock.advance(wait);
+    let mut reasons = Vec::new();
+    loop {
+        match host.poll() {
+            Action::Wait { until, reason } => {
+                reasons.push(reason);
+                clock.advance(until.monotonic - host.now().monotonic);
+            }
+            _ => break,
+        }
+    }
+    let left = 30 * DAY - (host.now().wall - START.wall);
+    assert!(
+        left <= window / 4 + MINUTE && left > window / 4 - 16 * MINUTE,
+        "{left:?} of {window:?}"
+    );
+    assert!(
+        reasons.iter().all(|reason| *reason == Reason::StoreDown),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn a_step_that_is_dropped_counts_as_a_store_that_failed() {
+    let clock = ManualClock::new(START);
+    let (mut host, _) = host(&clock);
+    let Action::Store(step) = host.cache.poll(host.now()) else {
+        panic!()
+    };
+    assert_eq!(step.name(), "look");
+    drop(step);
+    let Action::Wait { until, reason } = host.cache.poll(host.now()) else {
+        panic!()
+    };
+    assert_eq!(reason, Reason::Storing);
+    assert_eq!(until.monotonic, START.monotonic + 3 * SECOND);
+    clock.advance(3 * SECOND);
+    let _ = host.ticket();
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_passed_over() {
+    let clock = ManualClock::new(START);
+    let (mut host, _) = host(&clock);
+    let session = host.store.clone().unwrap();
+    let Action::Store(step) = host.cache.poll(host.now()) else {
+        panic!()
+    };
+    clock.advance(3 * SECOND);
+    host.cache.stored(session.run(step), host.now());
+    assert!(matches!(
+        host.events()[..],
+        [Event::StoreFailed { call: "look", .. }]
+    ));
+}
+
+#[test]
+fn a_holder_that_never_ends_is_waited_for_no_longer_than_the_term() {
+    /// A lock that a stopped process keeps.
+    struct Stuck;
+
+    impl TokenStore for Stuck {
+        fn load(&self, _: StoreKey) -> Result<Option<Stored>, StoreError> {
+            Ok(None)
+        }
+
+        fn lease(&self, _: StoreKey, _: Owner, term: Duration) -> Result<Lease, StoreError> {
+            Ok(Lease::Held(term, None))
+        }
+
+        fn save(
+            &self,
+            _: StoreKey,
+            _: &Record,
+            _: Option<Fingerprint>,
+            _: Duration,
+        ) -> Result<Saved, StoreError> {
+            Ok(Saved::Kept)
+        }
+
+        fn give_back(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    let clock = ManualClock::new(START);
+    let store: Arc<dyn TokenStore> = Arc::new(Stuck);
+    let mut host = Host::sharing(&store, &clock, 1);
+    loop {
+        match host.poll() {
+            Action::Wait { until, reason } => {
+                assert_eq!(reason, Reason::Leased);
+                clock.advance(until.monotonic - host.now().monotonic);
+            }
+            _ => break,
+        }
+    }
+    let waited = host.now().monotonic - START.monotonic;
+    assert!((45 * SECOND..=54 * SECOND).contains(&waited), "{waited:?}");
+    assert!(matches!(
+        host.events()[..],
+        [Event::StoreFailed { call: "lease", .. }]
+    ));
+}
+
+#[test]
+fn a_newer_record_in_the_store_is_taken_over_by_the_one_that_wanted_to_save() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    store.fail(&ALL);
+    host.fetch(grant("mine", START.wall, 30 * DAY));
+    store.fail(&[]);
+    let theirs = grant("theirs", START.wall + 5 * SECOND, 30 * DAY).unwrap();
+    let mut record = record_of("theirs", START.wall + 5 * SECOND);
+    record.token = theirs.token;
+    store
+        .memory
+        .save(StoreKey::of(&operation()), &record, None, 30 * DAY)
+        .unwrap();
+    clock.advance(MINUTE);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(host.served().as_deref(), Some("theirs"));
+}
+
+fn record_of(secret: &str, issued: Duration) -> Record {
+    let form = format!(
+        r#"{{"version":1,"readableBy":1,"accessToken":"{secret}","fingerprint":"{}","expiresAt":"{}","issuedAt":"{}","lifetimeMs":2592000000,"sentAtMs":{},"forced":0,"suspect":false}}"#,
+        AccessToken::new(secret, date(issued))
+            .unwrap()
+            .fingerprint(),
+        date(issued + 30 * DAY).format(&Rfc3339).unwrap(),
+        date(issued).format(&Rfc3339).unwrap(),
+        issued.as_millis(),
+    );
+    Record::decode(form.as_bytes()).unwrap()
+}

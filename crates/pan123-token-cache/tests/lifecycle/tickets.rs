@@ -1,0 +1,97 @@
+//! Tickets that come late, twice, or never.
+
+use super::*;
+
+#[test]
+fn a_dropped_ticket_frees_the_machine_at_its_deadline() {
+    let mut host = Host::alone();
+    drop(host.ticket());
+    assert_eq!(host.wait(), (30 * SECOND, Reason::Fetching));
+    host.pass(30 * SECOND - Duration::from_millis(1));
+    assert_eq!(host.wait().1, Reason::Fetching);
+    host.pass(Duration::from_millis(1));
+    assert_eq!(host.wait().1, Reason::Backoff);
+    assert_eq!(
+        host.cache.last_failure(),
+        Some(&pan123_token_cache::Failure::Dropped)
+    );
+}
+
+#[test]
+fn a_token_that_comes_on_an_expired_ticket_is_taken() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    host.pass(40 * SECOND);
+    assert_eq!(host.wait_reason(), Reason::Backoff);
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("late"));
+    assert_eq!(host.cache.last_failure(), None);
+    // Its life is counted from when it was asked for.
+    host.pass(30 * DAY - 40 * SECOND - MINUTE - SECOND);
+    assert!(host.served().is_some());
+    host.pass(SECOND);
+    assert!(host.served().is_none());
+}
+
+impl Host {
+    fn wait_reason(&mut self) -> Reason {
+        self.wait().1
+    }
+}
+
+#[test]
+fn a_late_token_takes_no_newer_ones_place() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    host.pass(31 * SECOND);
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    host.fetch_30_days("newer");
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("newer"));
+}
+
+#[test]
+fn a_failure_on_an_expired_ticket_is_passed_over() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    host.pass(31 * SECOND);
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    host.fetch_30_days("a");
+    host.events();
+    host.cache.fetched(late, refused(), host.now());
+    assert_eq!(host.events(), []);
+    assert_eq!(host.cache.last_failure(), None);
+}
+
+#[test]
+fn a_report_in_the_moment_of_the_deadline_is_late() {
+    let mut host = Host::alone();
+    let ticket = host.ticket();
+    host.pass(30 * SECOND);
+    host.cache.fetched(ticket, refused(), host.now());
+    assert_eq!(
+        host.cache.last_failure(),
+        Some(&pan123_token_cache::Failure::Dropped)
+    );
+}
+
+#[test]
+fn equal_seeds_and_inputs_lead_to_equal_actions() {
+    let run = |seed| {
+        let mut host = Host::with(RenewalPolicy::default(), seed);
+        let mut log = Vec::new();
+        for _ in 0..20 {
+            host.fetch(not_sent());
+            let (wait, reason) = host.wait();
+            log.push((wait, reason));
+            host.pass(wait);
+        }
+        log
+    };
+    assert_eq!(run(5), run(5));
+    assert_ne!(run(5), run(6));
+}

@@ -1,0 +1,46 @@
+//! The adapters behind one signature, so that a scenario runs through each of them.
+
+use std::time::Duration;
+
+use pan123_token::{FetchError, GetAccessToken, Grant};
+
+/// One exchange, blocking.
+pub type Fetch = fn(&GetAccessToken, Duration) -> Result<Grant, FetchError>;
+
+/// Every way in which an exchange is carried out here, with its name.
+pub const ALL: [(&str, Fetch); 3] = [
+    ("hyper", through_hyper),
+    ("ureq", through_ureq),
+    ("ureq with its own defaults", through_default_ureq),
+];
+
+/// hyper, with the client that comes with the adapter.
+pub fn through_hyper(operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError> {
+    let client = pan123_token_hyper::Client::builder().no_proxy().build();
+    block_on(pan123_token_hyper::fetch(client, operation, timeout))
+}
+
+/// ureq, with the agent that comes with the adapter.
+pub fn through_ureq(operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError> {
+    let agent = pan123_token_ureq::AgentBuilder::default()
+        .no_proxy()
+        .build();
+    pan123_token_ureq::fetch(agent, operation, timeout)
+}
+
+/// ureq, with an agent as a user has it: statuses are errors, redirects are followed, nothing is bounded.
+pub fn through_default_ureq(
+    operation: &GetAccessToken,
+    timeout: Duration,
+) -> Result<Grant, FetchError> {
+    pan123_token_ureq::fetch(ureq::Agent::new_with_defaults(), operation, timeout)
+}
+
+/// Runs a future on a runtime that ends with it.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
