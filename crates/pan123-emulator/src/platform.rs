@@ -18,11 +18,11 @@ const WHOLE_SECONDS_FROM: Duration = Duration::from_secs(10);
 
 /// Which live token is taken offline when a client gets one too many.
 ///
-/// That one is, is documented; which one is not. The token just issued always stays.
+/// That one of them is, the platform documents; which one, it does not. The token just issued always stays (assumed).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
-    /// The one issued first. It is what everybody assumes.
+    /// The one issued first (assumed).
     #[default]
     Oldest,
     /// The one issued just before the new one: the worst case for programs that take turns.

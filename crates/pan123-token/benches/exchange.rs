@@ -53,7 +53,7 @@ fn operation() -> GetAccessToken {
     GetAccessToken::new(Credentials::new("fedcba9876543210", secret).unwrap())
 }
 
-#[divan::bench(name = "reply: bare serde_json struct")]
+#[divan::bench(sample_size = 100, name = "reply: bare serde_json struct")]
 fn bare_reply(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {
         let bare: Bare<'_> = serde_json::from_slice(black_box(REPLY.as_bytes())).unwrap();
@@ -68,7 +68,7 @@ fn bare_reply(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(name = "reply: judged")]
+#[divan::bench(sample_size = 100, name = "reply: judged")]
 fn judged_reply(bencher: Bencher<'_, '_>) {
     let operation = operation();
     let response = Response::builder()
@@ -78,13 +78,13 @@ fn judged_reply(bencher: Bencher<'_, '_>) {
     bencher.bench(|| operation.parse_response(black_box(&response)).unwrap());
 }
 
-#[divan::bench(name = "rejection: judged")]
+#[divan::bench(sample_size = 100, name = "rejection: judged")]
 fn judged_rejection(bencher: Bencher<'_, '_>) {
     let response = Response::new(r#"{"code":401,"message":"access_token无效","data":null}"#);
     bencher.bench(|| token_rejected(black_box(&response)));
 }
 
-#[divan::bench(name = "request: bare http::Request")]
+#[divan::bench(sample_size = 100, name = "request: bare http::Request")]
 fn bare_request(bencher: Bencher<'_, '_>) {
     let body =
         br#"{"clientID":"fedcba9876543210","clientSecret":"0123456789abcdef0123456789abcdef"}"#;
@@ -97,7 +97,7 @@ fn bare_request(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(name = "request: built")]
+#[divan::bench(sample_size = 100, name = "request: built")]
 fn built_request(bencher: Bencher<'_, '_>) {
     let operation = operation();
     bencher.bench(|| black_box(&operation).request());
