@@ -105,38 +105,20 @@ fn a_certificate_that_is_not_trusted_is_a_tls_error() {
 }
 
 #[test]
-fn a_silent_server_is_a_timeout() {
-    through_all(&Script::Silence, SHORT, |adapter, result| {
-        let error = result.unwrap_err();
-        assert_eq!(error, FetchError::Timeout(SHORT), "{adapter}: {error}");
-        assert!(error.is_retryable());
-    });
-}
-
-#[test]
-fn a_body_that_drips_is_a_timeout() {
-    let script = Script::Drip(
-        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n".to_vec(),
-        vec![b' '; 100],
-        Duration::from_millis(50),
-    );
-    through_all(&script, SHORT, |adapter, result| {
-        let error = result.unwrap_err();
-        assert_eq!(error, FetchError::Timeout(SHORT), "{adapter}: {error}");
-    });
-}
-
-#[test]
-fn a_head_that_drips_is_a_timeout() {
-    let script = Script::Drip(
-        b"HTTP/1.1 200".to_vec(),
-        vec![b' '; 100],
-        Duration::from_millis(50),
-    );
-    through_all(&script, SHORT, |adapter, result| {
-        let error = result.unwrap_err();
-        assert_eq!(error, FetchError::Timeout(SHORT), "{adapter}: {error}");
-    });
+fn a_server_that_is_silent_or_drips_is_a_timeout() {
+    let drip =
+        |first: &[u8]| Script::Drip(first.to_vec(), vec![b' '; 100], Duration::from_millis(50));
+    for script in [
+        Script::Silence,
+        drip(b"HTTP/1.1 200"),
+        drip(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n"),
+    ] {
+        through_all(&script, SHORT, |adapter, result| {
+            let error = result.unwrap_err();
+            assert_eq!(error, FetchError::Timeout(SHORT), "{adapter}: {error}");
+            assert!(error.is_retryable());
+        });
+    }
 }
 
 #[test]

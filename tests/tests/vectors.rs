@@ -190,13 +190,6 @@ fn no_secret_is_shown() {
     }
 }
 
-#[test]
-fn nobody_but_the_server_is_quoted() {
-    // `Debug` of what a caller holds while it asks.
-    let shown = format!("{:?} {:#?}", operation(), operation());
-    assert_eq!(secret_in(&shown), None, "{shown}");
-}
-
 /// The harness itself: each wrong expectation of a right vector is reported, under its name.
 mod a_wrong_expectation {
     use super::{Vector, operation};

@@ -179,9 +179,9 @@ async fn http2<S>(stream: S, service: Shared, hangup: Arc<Hangup>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (held, hung) = (Arc::clone(&hangup), service);
+    let for_requests = (service, Arc::clone(&hangup));
     let respond = service_fn(move |request| {
-        let (service, hangup) = (Arc::clone(&hung), Arc::clone(&held));
+        let (service, hangup) = for_requests.clone();
         async move { respond(request, &service, &hangup, true).await }
     });
     let connection = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
