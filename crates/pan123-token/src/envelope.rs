@@ -86,9 +86,10 @@ pub(crate) struct Object<'a> {
 impl<'a> Object<'a> {
     /// What may be a token in it: an `accessToken`, and every string in `data`, however deep.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        self.access_token
-            .text()
+        let in_data = self.data.object().and_then(|data| data.access_token.text());
+        [self.access_token.text(), in_data]
             .into_iter()
+            .flatten()
             .chain(self.data.strings())
     }
 

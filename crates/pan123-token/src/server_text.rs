@@ -85,9 +85,13 @@ impl<'a> Redactor<'a> {
                 .chain([jwt_len(rest)])
                 .flatten()
                 .max();
-            let Some(end) = longest.map(|len| at + len) else {
+            let Some(mut end) = longest.map(|len| at + len) else {
                 continue;
             };
+            // A part of a secret may end within a character.
+            while !text.is_char_boundary(end) {
+                end += 1;
+            }
             // One within another adds nothing.
             if ranges.last().is_none_or(|last| last.end < end) {
                 ranges.push(at..end);
@@ -130,8 +134,7 @@ fn cut(text: &str, max_chars: usize, ranges: &[Range<usize>]) -> String {
         room -= taken;
         if let Some(end) = secret_end {
             shown.push_str(REDACTED);
-            // A cut inside an encoded character ends where that does.
-            at = text.len().min(end);
+            at = end;
         } else {
             shown.push(printable(next));
             at += next.len_utf8();
@@ -349,6 +352,15 @@ mod tests {
         let tokens = ["token-SENTINEL".into()];
         let redactor = Redactor::new("SENTINEL-secret", &tokens);
         assert_eq!(redactor.show("<token-SENTINEL-secret>", 200), "<***>");
+    }
+
+    #[test]
+    fn a_part_that_ends_within_a_character_takes_the_whole_of_it() {
+        // Both characters begin with the same two bytes.
+        assert_eq!(shown("密密密", "<密密寇>"), "<***>");
+        assert_eq!(shown("密密密", "密密寇"), "***");
+        let tokens = ["密密密".into()];
+        assert_eq!(Redactor::new("q", &tokens).show("密密寇", 2), "…");
     }
 
     #[test]

@@ -82,4 +82,17 @@ proptest! {
         let debug = format!("{error:?}");
         prop_assert!(!debug.contains(&secret), "{}", debug);
     }
+
+    #[test]
+    fn texts_that_share_much_with_the_secret_and_the_token_show_neither(
+        secret in "[密寇éèa%\\\\]{1,12}",
+        token in "[密寇éèa%\\\\]{1,12}",
+        text in "[密寇éèa%\\\\]{0,60}",
+    ) {
+        let operation = GetAccessToken::new(Credentials::new("id", &*secret).unwrap());
+        let body = serde_json::json!({ "code": 1, "message": text, "data": { "accessToken": token } });
+        let error = operation.parse_response(&Response::new(body.to_string())).unwrap_err();
+        let shown = error.message().unwrap();
+        prop_assert!(!shown.contains(&secret) && !shown.contains(&token), "{}", shown);
+    }
 }
