@@ -1,0 +1,133 @@
+//! How a failed exchange is told, whoever carried it out.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use pan123_token::http::Response;
+use pan123_token::{Credentials, FetchError, GetAccessToken};
+
+fn operation() -> GetAccessToken {
+    GetAccessToken::new(Credentials::new("my-id", "SENTINEL-secret").unwrap())
+}
+
+fn reply(status: u16, body: &str) -> FetchError {
+    let response = Response::builder().status(status).body(body).unwrap();
+    operation().parse_response(&response).unwrap_err().into()
+}
+
+#[test]
+fn every_failure_has_its_kind_its_advice_and_its_line() {
+    for (error, kind, retryable, may_have_issued, line) in [
+        (
+            FetchError::Connect("why".into()),
+            "connect",
+            true,
+            false,
+            "no connection: why; check the network, the base URL and any proxy",
+        ),
+        (
+            FetchError::Tls("why".into()),
+            "tls",
+            false,
+            false,
+            "TLS failed: why; check the base URL, any proxy and the trusted certificates",
+        ),
+        (
+            FetchError::Timeout(Duration::from_millis(1500)),
+            "timeout",
+            true,
+            true,
+            "no whole reply within 1.5s; try again later, or allow more time",
+        ),
+        (
+            FetchError::Body("why".into()),
+            "body",
+            true,
+            true,
+            "no whole reply: why; try again later, or check the base URL",
+        ),
+        (
+            reply(503, ""),
+            "unavailable",
+            true,
+            false,
+            "the platform is unavailable (HTTP 503); try again later",
+        ),
+    ] {
+        assert_eq!(error.kind(), kind);
+        assert_eq!(error.is_retryable(), retryable, "{kind}");
+        assert_eq!(error.may_have_issued(), may_have_issued, "{kind}");
+        assert_eq!(error.to_string(), line);
+        assert!(error.source().is_none());
+        assert_eq!(error.response().is_some(), kind == "unavailable");
+        assert_eq!(error.retry_after(), None);
+    }
+    let limited = Response::builder()
+        .status(429)
+        .header("retry-after", "7")
+        .body("")
+        .unwrap();
+    let limited: FetchError = operation().parse_response(&limited).unwrap_err().into();
+    assert_eq!(limited.retry_after(), Some(Duration::from_secs(7)));
+}
+
+#[test]
+fn a_reply_tells_whether_a_token_may_have_been_issued() {
+    for (status, body, may_have_issued) in [
+        (200, "<html>", true),
+        (299, "", true),
+        (302, "", false),
+        (404, "<html>", false),
+        (429, "", false),
+        (500, "", false),
+        (502, "", true),
+        (503, "", false),
+        (504, "", true),
+        (200, r#"{"code":1}"#, false),
+        (200, r#"{"code":429}"#, false),
+        (200, r#"{"code":0,"data":null}"#, true),
+        // It went well, and came out under another status.
+        (302, r#"{"code":0}"#, true),
+        (429, r#"{"code":0}"#, true),
+        (503, r#"{"code":0}"#, true),
+    ] {
+        let error = reply(status, body);
+        assert_eq!(error.may_have_issued(), may_have_issued, "{error}");
+    }
+}
+
+/// An error with a cause.
+#[derive(Debug)]
+struct Outer(&'static str, Option<Box<Outer>>);
+
+impl fmt::Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Outer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|inner| inner as _)
+    }
+}
+
+#[test]
+fn a_cause_says_the_whole_chain_once_in_one_line_without_the_secret() {
+    let inner = Outer(
+        "sent {\"clientSecret\":\"SENTINEL-secret\"}\nthen reset",
+        None,
+    );
+    let middle = Outer("broken", Some(Box::new(inner)));
+    let outer = Outer("request broken", Some(Box::new(middle)));
+    let cause = operation().cause(&outer);
+    let line = "request broken: sent {\"clientSecret\":\"***\"}\u{fffd}then reset";
+    assert_eq!(cause.to_string(), line);
+    assert_eq!(format!("{cause:?}"), format!("{line:?}"));
+
+    let long: &'static str = "x".repeat(1000).leak();
+    let cause = operation().cause(&Outer(long, None)).to_string();
+    assert_eq!(cause.chars().count(), 300);
+}

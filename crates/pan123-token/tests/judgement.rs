@@ -1,0 +1,246 @@
+//! One reply for each line of the judgement, and what its error says. The vectors in `tests/vectors` go into the width.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a panic is how a test reports"
+)]
+
+use std::time::Duration;
+
+use pan123_token::http::{Request, Response};
+use pan123_token::{
+    Credentials, ErrorKind, GetAccessToken, Grant, MAX_RESPONSE_BYTES, ResponseError,
+    token_rejected,
+};
+
+const GRANT: &str = r#"{"code":0,"message":"ok","data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"},"x-traceID":"t"}"#;
+
+fn operation() -> GetAccessToken {
+    GetAccessToken::new(Credentials::new("my-id", "my-secret").unwrap())
+}
+
+fn judge(status: u16, body: &str) -> Result<Grant, ResponseError> {
+    operation().parse_response(&Response::builder().status(status).body(body).unwrap())
+}
+
+#[test]
+fn each_line_of_the_judgement_has_its_kind() {
+    use ErrorKind::{Malformed, NotApi, RateLimited, Refused, TooLarge, Unavailable};
+    let long = " ".repeat(MAX_RESPONSE_BYTES + 1);
+    let at_the_bound = format!("{}{}", " ".repeat(MAX_RESPONSE_BYTES - 2), "{}");
+    for (status, body, kind) in [
+        (429, "", RateLimited),
+        (429, GRANT, RateLimited),
+        (200, r#"{"code":429}"#, RateLimited),
+        (503, r#"{"code":"429"}"#, RateLimited),
+        (408, "", Unavailable),
+        (500, GRANT, Unavailable),
+        (502, "", Unavailable),
+        (503, &long, Unavailable),
+        (599, "", Unavailable),
+        (501, "", NotApi),
+        (505, r#"{"code":5}"#, Refused),
+        (200, &long, TooLarge),
+        (302, &long, TooLarge),
+        (200, &at_the_bound, NotApi),
+        (404, &long, NotApi),
+        (200, r#"{"code":1}"#, Refused),
+        (401, r#"{"code":"403"}"#, Refused),
+        (200, r#"{"code":-1}"#, Refused),
+        (400, GRANT, Malformed),
+        (302, GRANT, Malformed),
+        (200, r#"{"code":0}"#, Malformed),
+        (200, r#"{"code":1,"code":1}"#, Malformed),
+        (200, "", NotApi),
+        (200, "<html>", NotApi),
+        (200, "[]", NotApi),
+        (200, "{}", NotApi),
+        (200, r#"{"code":1.0}"#, NotApi),
+        (200, r#"{"code":"+1"}"#, NotApi),
+        (200, r#"{"code":null}"#, NotApi),
+        (307, "", NotApi),
+    ] {
+        let error = judge(status, body).unwrap_err();
+        assert_eq!(error.kind(), kind, "{status} {body:.80}");
+        assert_eq!(error.status(), status);
+        let retryable = matches!(kind, RateLimited | Unavailable);
+        assert_eq!(error.is_retryable(), retryable, "{error}");
+    }
+    for status in [200, 201, 299] {
+        assert_eq!(judge(status, GRANT).unwrap().token.secret(), "a.b.c");
+    }
+}
+
+#[test]
+fn a_reply_that_broke_off_is_judged_by_a_bad_status_and_by_no_other() {
+    let judge = |status: u16| {
+        let response = Response::builder()
+            .status(status)
+            .header("retry-after", "7");
+        operation().parse_broken_off(&response.body(GRANT).unwrap())
+    };
+    for status in [200, 204, 302, 399] {
+        assert_eq!(judge(status), None);
+    }
+    for (status, kind) in [
+        (429, ErrorKind::RateLimited),
+        (500, ErrorKind::Unavailable),
+        (400, ErrorKind::NotApi),
+        (501, ErrorKind::NotApi),
+    ] {
+        let error = judge(status).unwrap();
+        assert_eq!(error.kind(), kind);
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        // Whatever came of the body is not looked at.
+        assert_eq!(error.code(), None);
+    }
+    assert!(
+        judge(404)
+            .unwrap()
+            .to_string()
+            .contains("a body that broke off")
+    );
+}
+
+#[test]
+fn every_kind_says_in_one_line_what_happened_and_what_to_do() {
+    let details = r#","message":"why","x-traceID":"t""#;
+    for (status, body, line) in [
+        (
+            200,
+            format!(r#"{{"code":429{details}}}"#),
+            "rate limited (HTTP 200, code 429, message \"why\", trace id t); try again later",
+        ),
+        (
+            503,
+            String::new(),
+            "the platform is unavailable (HTTP 503); try again later",
+        ),
+        (
+            200,
+            " ".repeat(70_000),
+            "the reply is too large (HTTP 200); check the base URL and any proxy",
+        ),
+        (
+            200,
+            format!(r#"{{"code":0,"data":null{details}}}"#),
+            "the platform's reply is unusable: `data` is null (HTTP 200, code 0, message \"why\", trace id t); report it to the platform's support",
+        ),
+        (
+            200,
+            format!(r#"{{"code":7{details}}}"#),
+            "the platform refused (HTTP 200, code 7, message \"why\", trace id t); check the client ID and secret, or ask the platform's support",
+        ),
+        (
+            200,
+            r#"{"message":"","x-traceID":""}"#.to_owned(),
+            "not a reply of the platform's API: JSON without a code (HTTP 200); check the base URL and any proxy",
+        ),
+    ] {
+        assert_eq!(judge(status, &body).unwrap_err().to_string(), line);
+    }
+    let limited = Response::builder()
+        .status(429)
+        .header("retry-after", "30")
+        .body("")
+        .unwrap();
+    let error = operation().parse_response(&limited).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rate limited (HTTP 429); try again in 30 s"
+    );
+    let kinds = [
+        "rate_limited",
+        "unavailable",
+        "too_large",
+        "malformed",
+        "refused",
+        "not_api",
+    ];
+    for (kind, name) in [
+        ErrorKind::RateLimited,
+        ErrorKind::Unavailable,
+        ErrorKind::TooLarge,
+        ErrorKind::Malformed,
+        ErrorKind::Refused,
+        ErrorKind::NotApi,
+    ]
+    .into_iter()
+    .zip(kinds)
+    {
+        assert_eq!(kind.to_string(), name);
+        assert_eq!(kind.as_str(), name);
+    }
+}
+
+#[test]
+fn debug_shows_what_is_known() {
+    let error = judge(200, r#"{"code":7,"message":"why","x-traceID":"t"}"#).unwrap_err();
+    assert_eq!(
+        format!("{error:?}"),
+        r#"ResponseError { kind: Refused, flaw: "", status: 200, code: Some(7), message: Some("why"), trace_id: Some("t"), retry_after: None }"#
+    );
+}
+
+#[test]
+fn a_grant_tells_its_lifetime_by_the_servers_clock() {
+    let lifetime = |date: &str| {
+        let response = Response::builder()
+            .header("date", date)
+            .body(GRANT)
+            .unwrap();
+        let grant = operation().parse_response(&response).unwrap();
+        assert_eq!(grant.trace_id.as_deref(), Some("t"));
+        grant.lifetime()
+    };
+    let day = Duration::from_secs(86_400);
+    assert_eq!(
+        lifetime("Sun, 23 Mar 2025 07:48:36 GMT"),
+        Some(Duration::from_secs(1))
+    );
+    assert_eq!(lifetime("Sun, 23 Mar 2025 07:48:37 GMT"), None);
+    assert_eq!(lifetime("Sun, 23 Mar 2025 07:48:38 GMT"), None);
+    assert_eq!(lifetime("Sat, 17 Feb 2024 07:48:37 GMT"), Some(400 * day));
+    assert_eq!(lifetime("Sat, 17 Feb 2024 07:48:36 GMT"), None);
+    assert_eq!(lifetime("yesterday"), None);
+    assert_eq!(judge(200, GRANT).unwrap().lifetime(), None);
+}
+
+#[test]
+fn a_business_call_tells_that_its_token_was_rejected() {
+    let rejected = |status: u16, body: &str| {
+        token_rejected(&Response::builder().status(status).body(body).unwrap())
+    };
+    assert!(rejected(
+        200,
+        r#"{"code":401,"message":"access_token无效"}"#
+    ));
+    assert!(rejected(401, r#"{"code":"401"}"#));
+    assert!(rejected(401, ""));
+    assert!(!rejected(200, ""));
+    assert!(!rejected(401, "<html>"));
+    assert!(!rejected(401, r#"{"code":1}"#));
+    assert!(!rejected(200, r#"{"code":401,"code":401}"#));
+}
+
+#[test]
+fn the_request_is_the_documented_one() {
+    let request: Request<Vec<u8>> = operation().request();
+    assert_eq!(request.method(), "POST");
+    assert_eq!(
+        request.uri(),
+        "https://open-api.123pan.com/api/v1/access_token"
+    );
+    assert_eq!(request.headers().len(), 2);
+    assert_eq!(request.headers()["platform"], "open_platform");
+    assert_eq!(request.headers()["content-type"], "application/json");
+    assert_eq!(
+        request.body(),
+        br#"{"clientID":"my-id","clientSecret":"my-secret"}"#
+    );
+    assert_eq!(operation().client_id(), "my-id");
+    assert_eq!(
+        operation().base_url().as_str(),
+        "https://open-api.123pan.com"
+    );
+}
