@@ -57,6 +57,23 @@ fn what_no_header_can_carry_is_no_token() {
 }
 
 #[test]
+fn why_a_text_is_no_token_is_said_in_one_line() {
+    for (error, line) in [
+        (AccessTokenError::Empty, "the access token is empty"),
+        (
+            AccessTokenError::NotHeaderSafe,
+            "the access token holds characters that no header can carry",
+        ),
+        (
+            AccessTokenError::ExpiryOutOfRange,
+            "the access token's expiry lies outside the calendar",
+        ),
+    ] {
+        assert_eq!(error.to_string(), line);
+    }
+}
+
+#[test]
 fn an_expiry_that_rfc_3339_cannot_write_in_utc_is_refused() {
     for text in ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"] {
         assert_eq!(

@@ -174,6 +174,117 @@ fn every_kind_says_in_one_line_what_happened_and_what_to_do() {
 }
 
 #[test]
+fn what_is_wrong_with_a_reply_is_said() {
+    let data = |data: &str| format!(r#"{{"code":0,"data":{data}}}"#);
+    let token = |token: &str| {
+        data(&format!(
+            r#"{{"accessToken":{token},"expiredAt":"2025-03-23T15:48:37+08:00"}}"#
+        ))
+    };
+    let expiry = |expiry: &str| data(&format!(r#"{{"accessToken":"a","expiredAt":{expiry}}}"#));
+    for (status, body, says) in [
+        (302, String::new(), "a redirect"),
+        (404, " ".repeat(70_000), "a body too large to be one"),
+        (200, "{}".to_owned(), "JSON without a code"),
+        (200, "[]".to_owned(), "JSON that is no object"),
+        (200, "1".to_owned(), "JSON that is no object"),
+        (200, "<html>".to_owned(), "no JSON"),
+        (200, r#"{"code":0"#.to_owned(), "no JSON"),
+        (200, String::new(), "an empty body"),
+        (
+            200,
+            r#"{"code":0,"code":0}"#.to_owned(),
+            "a key stands in it twice",
+        ),
+        (
+            404,
+            GRANT.to_owned(),
+            "code 0 under a status that is no success",
+        ),
+        (200, r#"{"code":0}"#.to_owned(), "`data` is missing"),
+        (200, data("null"), "`data` is null"),
+        (200, data("[]"), "`data` is no object"),
+        (
+            200,
+            data(r#"{"accessToken":"a","accessToken":"a"}"#),
+            "a key stands in `data` twice",
+        ),
+        (200, data("{}"), "`accessToken` is missing"),
+        (200, token("null"), "`accessToken` is null"),
+        (200, token("5"), "`accessToken` is no string"),
+        (200, token(r#""""#), "`accessToken` is empty"),
+        (
+            200,
+            token(r#""a b""#),
+            "`accessToken` holds characters that no header can carry",
+        ),
+        (
+            200,
+            token(r#""my-secret""#),
+            "`accessToken` is the client secret",
+        ),
+        (
+            200,
+            data(r#"{"accessToken":"a"}"#),
+            "`expiredAt` is missing",
+        ),
+        (200, expiry("null"), "`expiredAt` is null"),
+        (200, expiry("1742716117"), "`expiredAt` is no string"),
+        (200, expiry(r#""soon""#), "`expiredAt` is no RFC 3339 time"),
+        (
+            200,
+            expiry(r#""9999-12-31T23:59:59-01:00""#),
+            "`expiredAt` lies outside the calendar",
+        ),
+    ] {
+        let line = judge(status, &body).unwrap_err().to_string();
+        assert!(line.contains(&format!(": {says} (HTTP")), "{line}");
+    }
+    let gzip = Response::builder()
+        .header("content-encoding", "gzip")
+        .body(&b"\x1f\x8b"[..]);
+    let error = operation().parse_response(&gzip.unwrap()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("compressed, which was not asked for"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_string_in_data_may_be_a_token_and_no_key_is() {
+    let shown = |message: &str, data: &str| {
+        let message = serde_json::Value::from(message);
+        let body = format!(r#"{{"code":5,"message":{message},"data":{data}}}"#);
+        judge(200, &body).unwrap_err().message().unwrap().to_owned()
+    };
+    for data in [
+        r#""secret-token""#,
+        r#"["x", "secret-token"]"#,
+        r#"{"a": {"b": ["secret-token"]}}"#,
+        r#"{"a" : "secret-token" }"#,
+        r#"{"a": "secret\u002dtoken"}"#,
+        r#"{"quote\"d": "secret-token"}"#,
+        r#"{"a": "an escaped \\", "b": "secret-token"}"#,
+    ] {
+        assert_eq!(shown("issued secret-token", data), "issued ***", "{data}");
+    }
+    // Keys and short words are no tokens.
+    assert_eq!(
+        shown("secret-token", r#"{"secret-token": 1, "a": "secret"}"#),
+        "secret-token"
+    );
+    assert_eq!(shown("eightish", r#""eightish""#), "***");
+    assert_eq!(shown("sevenis", r#""sevenis""#), "sevenis");
+    // So is an `accessToken`, however short, and wherever it stands.
+    assert_eq!(
+        shown("issued abc", r#"{"accessToken":"abc"}"#),
+        "issued ***"
+    );
+}
+
+#[test]
 fn debug_shows_what_is_known() {
     let error = judge(200, r#"{"code":7,"message":"why","x-traceID":"t"}"#).unwrap_err();
     assert_eq!(
