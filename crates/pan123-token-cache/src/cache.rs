@@ -35,6 +35,8 @@ pub struct TokenCache {
     flight: Option<Flight>,
     next_id: u64,
     hold: Hold,
+    /// Until when the platform asked to be left alone, by the monotonic clock.
+    not_before: Duration,
     failures: u32,
     maybe_issued: u32,
     last_failure: Option<Failure>,
@@ -121,6 +123,7 @@ impl TokenCache {
                 without: Duration::ZERO,
                 reason: Reason::Spacing,
             },
+            not_before: Duration::ZERO,
             failures: 0,
             maybe_issued: 0,
             last_failure: None,
@@ -197,7 +200,7 @@ impl TokenCache {
         };
         match done.answer {
             Ok(answer) => self.store_answered(call, answer, flight.asked, now),
-            Err(error) => self.trouble(call.name(), error, now),
+            Err(error) => self.call_failed(&call, error, now),
         }
     }
 
@@ -213,8 +216,11 @@ impl TokenCache {
             return Rejection::NotCurrent;
         };
         let replaceable_in = held.until_forced(now);
-        if !held.life.suspect {
-            Arc::make_mut(held).life.suspect = true;
+        // It may have come as another cache's suspect; it is rejected here all the same.
+        if !self.rejected.contains(&fingerprint) {
+            if !held.life.suspect {
+                Arc::make_mut(held).life.suspect = true;
+            }
             self.rejected.push_back(fingerprint);
             if self.rejected.len() > Self::MAX_REJECTED {
                 self.rejected.pop_front();
@@ -285,7 +291,7 @@ impl TokenCache {
         match flight.kind {
             FlightKind::Fetch => self.failed(Failure::Dropped, now),
             FlightKind::Store(call) => {
-                self.trouble(call.name(), StoreError::new("no answer in time"), now);
+                self.call_failed(&call, StoreError::new("no answer in time"), now);
             }
         }
     }
@@ -303,7 +309,11 @@ impl TokenCache {
     fn duty(&mut self, now: Moment) -> Option<Call> {
         let sharing = self.sharing.as_mut()?;
         if sharing.left_alone_until(now).is_some() {
-            return None;
+            // A store that is full may still free its gate, for which the others wait.
+            let (owner, cool_until) = sharing.give_back.take_if(|_| sharing.save_failed)?;
+            sharing.save_failed = false;
+            let cool = cool_until.saturating_sub(now.monotonic);
+            return Some(Call::GiveBack { owner, cool });
         }
         let held = self.held.as_ref();
         if let (true, Some(held)) = (sharing.unsaved, held) {
@@ -317,7 +327,8 @@ impl TokenCache {
             }
             sharing.unsaved = false;
         }
-        if let Some((owner, cool)) = sharing.give_back {
+        if let Some((owner, cool_until)) = sharing.give_back {
+            let cool = cool_until.saturating_sub(now.monotonic);
             return Some(Call::GiveBack { owner, cool });
         }
         if let (true, Some(held)) = (sharing.unmarked, held) {
@@ -396,11 +407,20 @@ impl TokenCache {
             if lease.has_left(now, fetch_and_save) {
                 return self.fetch(now);
             }
-            self.trouble(
-                "lease",
-                StoreError::new("the lease came too late to be used"),
-                now,
-            );
+            // The host slept meanwhile, or the driver did: another lease is asked for, once.
+            if let Some(sharing) = self.sharing.as_mut().filter(|it| it.late_leases == 0) {
+                sharing.late_leases = 1;
+                sharing.looked_at = None;
+                sharing.end_lease(Duration::ZERO, now);
+            } else {
+                self.trouble(
+                    "lease",
+                    StoreError::new("the lease came too late to be used"),
+                    now,
+                );
+            }
+            // Without it, and perhaps without the store, there may be less of a need.
+            return self.poll(now);
         }
         let hold = self.hold;
         let until = if serving { hold.serving } else { hold.without };
@@ -412,10 +432,12 @@ impl TokenCache {
         }
         match &self.sharing {
             Some(sharing) if sharing.left_alone_until(now).is_none() => {
+                // Two processes that were forked from one draw the same numbers, though not at the same time.
+                let at = u64::try_from(now.monotonic.as_nanos()).unwrap_or(u64::MAX);
                 let call = match sharing.look_again_at(self.policy.lease_poll, now) {
                     None => Call::Look,
                     Some(_) => Call::Lease {
-                        owner: Owner(self.random.next()),
+                        owner: Owner(self.random.next() ^ at),
                         term: self.policy.lease_term,
                     },
                 };
@@ -428,6 +450,9 @@ impl TokenCache {
     fn fetch(&mut self, now: Moment) -> Action {
         let timeout = self.policy.fetch_timeout;
         let lineage = self.lineage(now);
+        if let Some(sharing) = &mut self.sharing {
+            sharing.late_leases = 0;
+        }
         let id = self.take_off(now, timeout, FlightKind::Fetch);
         Action::Fetch(FetchTicket {
             id,
@@ -438,12 +463,20 @@ impl TokenCache {
     }
 
     fn lineage(&self, now: Moment) -> Lineage {
-        let Some(held) = &self.held else {
-            return Lineage {
-                forced: false,
-                in_a_row: 0,
-            };
+        // A suspect in the store is replaced even by a cache that never held it: the row of forced renewals goes on.
+        let lease = self.sharing.as_ref().and_then(|sharing| sharing.lease);
+        let none = Lineage {
+            forced: false,
+            in_a_row: 0,
         };
+        lease
+            .and_then(|lease| lease.lineage)
+            .or_else(|| Some(self.lineage_of(self.held.as_ref()?, now)))
+            .unwrap_or(none)
+    }
+
+    /// What a fetch that replaces this token hands on.
+    fn lineage_of(&self, held: &Held, now: Moment) -> Lineage {
         // A token that lives for less than that has settled halfway.
         let settled = self.policy.settled_after.min(held.life.lifetime / 2);
         let before = if held.age_at(now) >= settled {
@@ -524,7 +557,10 @@ impl TokenCache {
             sharing.unsaved = true;
             sharing.replaces = sharing.lease.and_then(|lease| lease.replaces);
             sharing.unmarked = false;
-            sharing.end_lease(self.policy.min_interval);
+            // One that came late leaves the lease to the fetch that is under way.
+            if self.flight.is_none() {
+                sharing.end_lease(self.policy.min_interval, now);
+            }
         }
     }
 
@@ -565,6 +601,10 @@ impl TokenCache {
         } else {
             Reason::Backoff
         };
+        if let Some(retry_after) = failure.retry_after() {
+            let until = now.monotonic.saturating_add(retry_after);
+            self.not_before = self.not_before.max(until);
+        }
         self.hold_until(serving, without, reason, now);
         self.failures = self.failures.saturating_add(1);
         if failure.may_have_issued() {
@@ -572,7 +612,7 @@ impl TokenCache {
         }
         if let Some(sharing) = &mut self.sharing {
             // Only rate limiting is everyone's; a wrong secret or a bad network is this host's own.
-            sharing.end_lease(if rate_limited { without } else { min_interval });
+            sharing.end_lease(if rate_limited { without } else { min_interval }, now);
             sharing.looked_at = None;
         }
         let next_attempt = if serving_old { serving } else { without };
@@ -589,10 +629,22 @@ impl TokenCache {
 
     fn hold_until(&mut self, serving: Duration, without: Duration, reason: Reason, now: Moment) {
         self.hold = Hold {
-            serving: now.monotonic.saturating_add(serving),
-            without: now.monotonic.saturating_add(without),
+            serving: now.monotonic.saturating_add(serving).max(self.not_before),
+            without: now.monotonic.saturating_add(without).max(self.not_before),
             reason,
         };
+    }
+
+    fn call_failed(&mut self, call: &Call, error: StoreError, now: Moment) {
+        if let Some(sharing) = &mut self.sharing {
+            match call {
+                // It may have been granted.
+                Call::Lease { owner, .. } => sharing.give_back = Some((*owner, Duration::ZERO)),
+                Call::Save { .. } => sharing.save_failed = true,
+                _ => {}
+            }
+        }
+        self.trouble(call.name(), error, now);
     }
 
     fn trouble(&mut self, call: &'static str, error: StoreError, now: Moment) {
@@ -606,7 +658,8 @@ impl TokenCache {
         let Some(sharing) = &mut self.sharing else {
             return;
         };
-        let recovered = sharing.recovered();
+        // A store that is full gives leases back all the same.
+        let recovered = !matches!(call, Call::GiveBack { .. }) && sharing.recovered();
         match (call, answer) {
             (Call::Look, Answer::Looked(stored)) => {
                 sharing.looked_at = Some(now.monotonic);
@@ -646,41 +699,38 @@ impl TokenCache {
         let (wait, stored, reason) = match lease {
             Lease::Granted(stored) => {
                 sharing.shut = 0;
-                sharing.held_since = None;
                 sharing.lease = Some(HeldLease {
                     owner,
                     ends: asked.after(term),
                     replaces: stored.as_ref().map(|stored| stored.record.fingerprint()),
+                    lineage: None,
                 });
+                let read = stored.clone().map(|stored| self.read(stored, asked));
+                let lineage = read.map(|read| self.lineage_of(&read, now));
+                if let Some(lease) = self.sharing.as_mut().and_then(|it| it.lease.as_mut()) {
+                    lease.lineage = lineage.filter(|lineage| lineage.forced);
+                }
                 self.adopt(stored, asked, now);
                 if !matches!(self.need(now), Need::Renewal { .. }) {
                     // What was to be fetched came meanwhile.
                     if let Some(sharing) = &mut self.sharing {
-                        sharing.end_lease(Duration::ZERO);
+                        sharing.end_lease(Duration::ZERO, now);
                     }
                 }
                 return;
             }
-            Lease::Held(wait, stored) => {
-                let since = *sharing.held_since.get_or_insert(asked.monotonic);
-                if now.monotonic.saturating_sub(since) >= self.policy.lease_term {
-                    // A holder that stopped, or a lock that a forked child keeps alive.
-                    self.adopt(stored, asked, now);
-                    self.trouble(
-                        "lease",
-                        StoreError::new(
-                            "another process has had the lease for longer than its term",
-                        ),
-                        now,
-                    );
-                    return;
-                }
-                (wait, stored, Reason::Leased)
+            Lease::Held(wait, stored) if wait.is_zero() => {
+                // A holder that stopped, or a lock that a forked child keeps alive.
+                self.adopt(stored, asked, now);
+                self.trouble(
+                    "lease",
+                    StoreError::new("another process has had the lease for longer than its term"),
+                    now,
+                );
+                return;
             }
-            Lease::Cool(wait, stored) => {
-                sharing.held_since = None;
-                (wait, stored, Reason::RateLimited)
-            }
+            Lease::Held(wait, stored) => (wait, stored, Reason::Leased),
+            Lease::Cool(wait, stored) => (wait, stored, Reason::RateLimited),
         };
         // Whoever has no token looks again soon: the holder may be done long before its term ends.
         let soon = doubled(
@@ -696,11 +746,9 @@ impl TokenCache {
         self.hold_until(serving, wait.min(soon), reason, now);
     }
 
-    /// Takes over a stored token, if it is better than the one at hand.
-    fn adopt(&mut self, stored: Option<Stored>, asked: Moment, now: Moment) {
-        let Some(Stored { record, left }) = stored else {
-            return;
-        };
+    /// A stored token, as it would be in this cache's hands.
+    fn read(&self, stored: Stored, asked: Moment) -> Held {
+        let Stored { record, left } = stored;
         let left = left.unwrap_or_else(|| {
             // Without a clock of the store's own, this host's tells; but not where it was set back since.
             match asked.wall.checked_sub(record.sent_at) {
@@ -709,7 +757,7 @@ impl TokenCache {
             }
         });
         let left = left.min(record.lifetime);
-        let stored = self.hold_token(
+        self.hold_token(
             record.token,
             Life {
                 since: asked,
@@ -721,15 +769,29 @@ impl TokenCache {
                 forced: record.forced,
                 suspect: record.suspect,
             },
-        );
+        )
+    }
+
+    /// Takes over a stored token, if it is better than the one at hand.
+    fn adopt(&mut self, stored: Option<Stored>, asked: Moment, now: Moment) {
+        let Some(stored) = stored else {
+            return;
+        };
+        let stored = self.read(stored, asked);
         if !stored.is_usable_at(now) || self.rejected.contains(&stored.fingerprint) {
             return;
         }
         if let Some(held) = self.held.as_ref().filter(|held| held.is_usable_at(now)) {
-            let better = if held.fingerprint == stored.fingerprint {
+            let better = if held.is_served_at(now) && !stored.is_served_at(now) {
+                // Another cache's suspect, which is to be replaced: no reason to stop serving.
+                false
+            } else if held.fingerprint == stored.fingerprint {
                 stored.token.expires_at() > held.token.expires_at()
             } else {
+                // A `Date` that was wrong once must not keep a cache on a token that is due or suspect.
                 stored.life.issued_at >= held.life.issued_at
+                    || held.life.suspect
+                    || held.is_due_at(now) && !stored.is_due_at(now)
             };
             if !better {
                 return;
@@ -754,12 +816,14 @@ impl TokenCache {
     }
 }
 
-/// The earlier of two times, of which one is by the monotonic clock alone.
+/// The earlier of two times, of which one is by the monotonic clock alone. Clock by clock: the two may have gone apart
+/// since the first of them was reckoned.
 fn earlier(moment: Moment, monotonic: Duration, now: Moment) -> Moment {
-    if moment.monotonic <= monotonic {
-        return moment;
+    let other = now.after(monotonic.saturating_sub(now.monotonic));
+    Moment {
+        wall: moment.wall.min(other.wall),
+        monotonic: moment.monotonic.min(other.monotonic),
     }
-    now.after(monotonic.saturating_sub(now.monotonic))
 }
 
 /// Since 1970; zero before that.

@@ -90,7 +90,7 @@ impl Held {
 
     /// Suspect, and old enough to be replaced.
     pub(crate) fn may_be_forced_at(&self, now: Moment) -> bool {
-        self.life.suspect && self.age_at(now) > self.floor
+        self.life.suspect && self.age_at(now) >= self.floor
     }
 
     /// How long until a replacement because of a rejection is allowed.

@@ -1,19 +1,23 @@
 //! What a store keeps of a token, and the frozen form in which it keeps it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use pan123_token::{AccessToken, Fingerprint, OffsetDateTime};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::{RawValue, Value};
+use time::UtcOffset;
 use time::format_description::well_known::Rfc3339;
 
 /// A token as it is shared between processes and hosts.
 ///
 /// # Stored form
 ///
-/// A JSON object. The fields below are frozen; unknown ones are passed over. `version` is that of the writer; `readableBy`
-/// is the oldest version that may read it, and a reader that is older refuses it ([`RecordError::Newer`]). So a fleet can
-/// be upgraded host by host and goes on sharing.
+/// A JSON object of at most 64 KiB. The fields below are frozen: each is required, and none may stand twice, since readers
+/// would differ in which one they take. Their order doesn't matter, and unknown fields are passed over. `version` is that
+/// of the writer; `readableBy` is the oldest version that may read it, and a reader that is older refuses it
+/// ([`RecordError::Newer`]) whatever the other fields hold. So a fleet can be upgraded host by host and goes on sharing.
 ///
 /// | field | value |
 /// |---|---|
@@ -63,21 +67,18 @@ impl Record {
 
     /// The stored form. It holds the token: keep it from other users' eyes.
     pub fn encode(&self) -> String {
-        // Years are within 0 to 9999, which was checked on the way in; there is no other case.
-        let rfc_3339 = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
-        serde_json::json!({
-            "version": VERSION,
-            "readableBy": VERSION,
-            "accessToken": self.token.secret(),
-            "fingerprint": self.fingerprint().to_string(),
-            "expiresAt": rfc_3339(self.token.expires_at()),
-            "issuedAt": rfc_3339(self.issued_at),
-            "lifetimeMs": millis(self.lifetime),
-            "sentAtMs": millis(self.sent_at),
-            "forced": self.forced,
-            "suspect": self.suspect,
-        })
-        .to_string()
+        // By hand: a tree's order depends on which of serde_json's features others turn on.
+        format!(
+            r#"{{"version":{VERSION},"readableBy":{VERSION},"accessToken":{},"fingerprint":"{}","expiresAt":"{}","issuedAt":"{}","lifetimeMs":{},"sentAtMs":{},"forced":{},"suspect":{}}}"#,
+            Value::from(self.token.secret()),
+            self.fingerprint(),
+            rfc_3339(self.token.expires_at()),
+            rfc_3339(self.issued_at),
+            millis(self.lifetime),
+            millis(self.sent_at),
+            self.forced,
+            self.suspect,
+        )
     }
 
     /// Reads a stored form.
@@ -86,46 +87,107 @@ impl Record {
     ///
     /// When it is damaged, or was written by a version that says that this one can't read it.
     pub fn decode(stored: &[u8]) -> Result<Self, RecordError> {
-        if stored.len() > MAX_BYTES {
-            return Err(RecordError::Damaged("its size"));
-        }
         let damaged = RecordError::Damaged;
+        if stored.len() > MAX_BYTES {
+            return Err(damaged("its size"));
+        }
+        let text = str::from_utf8(stored).map_err(|_| damaged("its JSON"))?;
         // serde_json's own words would repeat the token.
-        let value: Value = serde_json::from_slice(stored).map_err(|_| damaged("its JSON"))?;
-        let number = |name| value.get(name).and_then(Value::as_u64);
-        let readable_by = number("readableBy").ok_or(damaged("`readableBy`"))?;
-        if readable_by > VERSION {
+        let form: Form<'_> = serde_json::from_str(text).map_err(|_| damaged("its JSON"))?;
+
+        if form.number("readableBy")? > VERSION {
             return Err(RecordError::Newer);
         }
-        let text = |name| value.get(name).and_then(Value::as_str);
-        let time = |name| {
-            let time = OffsetDateTime::parse(text(name)?, &Rfc3339).ok()?;
-            let utc = time.checked_to_offset(time::UtcOffset::UTC)?;
-            (0..=9999).contains(&utc.year()).then_some(utc)
-        };
-        let secret = text("accessToken").ok_or(damaged("`accessToken`"))?;
-        let expires_at = time("expiresAt").ok_or(damaged("`expiresAt`"))?;
-        let token = AccessToken::new(secret, expires_at).map_err(|_| damaged("`accessToken`"))?;
-        if text("fingerprint") != Some(&*token.fingerprint().to_string()) {
-            return Err(damaged("`fingerprint`"));
+        form.number("version")?;
+        let token = AccessToken::new(form.text("accessToken")?, form.time("expiresAt")?)
+            .map_err(|_| damaged("accessToken"))?;
+        if form.text("fingerprint")? != token.fingerprint().to_string() {
+            return Err(damaged("fingerprint"));
         }
-        let forced = number("forced").and_then(|forced| forced.try_into().ok());
+        let forced = form.number("forced")?;
         Ok(Self {
             token,
-            issued_at: time("issuedAt").ok_or(damaged("`issuedAt`"))?,
-            lifetime: number("lifetimeMs")
-                .map(Duration::from_millis)
-                .ok_or(damaged("`lifetimeMs`"))?,
-            sent_at: number("sentAtMs")
-                .map(Duration::from_millis)
-                .ok_or(damaged("`sentAtMs`"))?,
-            forced: forced.ok_or(damaged("`forced`"))?,
-            suspect: value
-                .get("suspect")
-                .and_then(Value::as_bool)
-                .ok_or(damaged("`suspect`"))?,
+            issued_at: form.time("issuedAt")?,
+            lifetime: Duration::from_millis(form.number("lifetimeMs")?),
+            sent_at: Duration::from_millis(form.number("sentAtMs")?),
+            forced: forced.try_into().map_err(|_| damaged("forced"))?,
+            suspect: form.flag("suspect")?,
         })
     }
+}
+
+/// The fields as they stand in the text; `None` for one that stands there twice.
+struct Form<'a>(BTreeMap<String, Option<&'a RawValue>>);
+
+impl<'a> Form<'a> {
+    fn number(&self, name: &'static str) -> Result<u64, RecordError> {
+        self.field(name, |json| json.parse().ok())
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, RecordError> {
+        self.field(name, |json| json.parse().ok())
+    }
+
+    fn text(&self, name: &'static str) -> Result<String, RecordError> {
+        self.field(name, |json| serde_json::from_str(json).ok())
+    }
+
+    fn time(&self, name: &'static str) -> Result<OffsetDateTime, RecordError> {
+        OffsetDateTime::parse(&self.text(name)?, &Rfc3339)
+            .ok()
+            .and_then(utc)
+            .ok_or(RecordError::Damaged(name))
+    }
+
+    fn field<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Result<T, RecordError> {
+        let json = self.0.get(name).copied().flatten();
+        json.and_then(|json| read(json.get()))
+            .ok_or(RecordError::Damaged(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Form<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FormVisitor)
+    }
+}
+
+struct FormVisitor;
+
+impl<'de> Visitor<'de> for FormVisitor {
+    type Value = Form<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Form<'de>, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry()? {
+            fields
+                .entry(name)
+                .and_modify(|twice| *twice = None)
+                .or_insert(Some(value));
+        }
+        Ok(Form(fields))
+    }
+}
+
+/// In UTC, where its year can be written in RFC 3339.
+fn utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
+    time.checked_to_offset(UtcOffset::UTC)
+        .filter(|utc| (0..=9999).contains(&utc.year()))
+}
+
+fn rfc_3339(time: OffsetDateTime) -> String {
+    // The years were checked on the way in; whoever puts in another date by hand gets a form that counts as damaged.
+    utc(time)
+        .and_then(|utc| utc.format(&Rfc3339).ok())
+        .unwrap_or_default()
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -149,7 +211,7 @@ impl fmt::Debug for Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// This part of it is missing, or isn't what it should be.
+    /// This part of it is missing, stands there twice, or isn't what it should be.
     Damaged(&'static str),
     /// A newer version wrote it, and says that this one can't read it. Leave it where it is.
     Newer,

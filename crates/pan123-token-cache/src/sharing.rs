@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pan123_token::Fingerprint;
 
+use crate::action::Lineage;
 use crate::moment::Moment;
 use crate::policy::{RenewalPolicy, doubled};
 use crate::random::Random;
@@ -14,18 +15,20 @@ pub(crate) struct Sharing {
     /// When the store was last looked into, by the monotonic clock.
     pub(crate) looked_at: Option<Duration>,
     pub(crate) lease: Option<HeldLease>,
-    /// A lease to end, and for how long to leave the gate cool.
+    /// A lease to end, and until when to leave the gate cool, by the monotonic clock.
     pub(crate) give_back: Option<(Owner, Duration)>,
     /// The token at hand isn't in the store yet.
     pub(crate) unsaved: bool,
+    /// How many leases in a row came too late to be used.
+    pub(crate) late_leases: u32,
     /// The mark of the record that it may replace there, where one was read under the lease.
     pub(crate) replaces: Option<Fingerprint>,
     /// The token at hand isn't marked as suspect in the store yet.
     pub(crate) unmarked: bool,
     /// How often in a row the gate was shut.
     pub(crate) shut: u32,
-    /// Since when another owner has had the lease, by the monotonic clock.
-    pub(crate) held_since: Option<Duration>,
+    /// A save failed, and the lease wasn't tried to be given back since.
+    pub(crate) save_failed: bool,
     trouble: Option<Trouble>,
 }
 
@@ -37,6 +40,8 @@ pub(crate) struct HeldLease {
     pub(crate) ends: Moment,
     /// The mark of the record that stood in the store as it was granted.
     pub(crate) replaces: Option<Fingerprint>,
+    /// What to hand on, where that record is a suspect that may be replaced.
+    pub(crate) lineage: Option<Lineage>,
 }
 
 impl HeldLease {
@@ -54,7 +59,8 @@ struct Trouble {
 }
 
 impl Sharing {
-    /// The store failed: it is left alone for a while. A lease can't be ended there; it ends by itself.
+    /// The store failed: it is left alone for a while. A lease is given back after that: some stores have no clock to end
+    /// it by.
     pub(crate) fn failed(&mut self, policy: &RenewalPolicy, random: &mut Random, now: Moment) {
         let failures = self.trouble.map_or(0, |trouble| trouble.failures);
         let wait = doubled(policy.store_retry_base, failures, policy.store_retry_cap);
@@ -64,15 +70,13 @@ impl Sharing {
             retry_at: now.monotonic.saturating_add(wait),
             failures: failures.saturating_add(1),
         });
-        self.lease = None;
-        self.give_back = None;
-        self.held_since = None;
+        self.end_lease(Duration::ZERO, now);
     }
 
     /// Ends the lease, if there is one, and leaves the gate cool for so long.
-    pub(crate) fn end_lease(&mut self, cool: Duration) {
+    pub(crate) fn end_lease(&mut self, cool: Duration, now: Moment) {
         if let Some(lease) = self.lease.take() {
-            self.give_back = Some((lease.owner, cool));
+            self.give_back = Some((lease.owner, now.monotonic.saturating_add(cool)));
         }
     }
 

@@ -91,7 +91,8 @@ pub struct Stored {
 pub enum Lease {
     /// It is the asker's, for the term that it asked for.
     Granted(Option<Stored>),
-    /// Another owner has it, for so long at the most.
+    /// Another owner has it, for so long at the most. Zero where it has had it for longer than its term, and the store
+    /// can't take it away: then the asker goes on alone.
     Held(Duration, Option<Stored>),
     /// The gate is cool: nobody is to ask the platform for so long.
     Cool(Duration, Option<Stored>),

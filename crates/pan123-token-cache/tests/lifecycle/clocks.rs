@@ -111,7 +111,7 @@ fn no_extreme_of_a_clock_panics() {
                 for moment in [now, later, now] {
                     match cache.poll(moment) {
                         Action::Fetch(ticket) => {
-                            cache.fetched(ticket, grant("a", START.wall, DAY), moment)
+                            cache.fetched(ticket, grant("a", START.wall, DAY), moment);
                         }
                         Action::Store(_) | Action::Wait { .. } => {}
                     }

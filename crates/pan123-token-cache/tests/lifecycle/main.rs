@@ -1,8 +1,11 @@
 //! The token's life under made-up clocks: each rule by itself, with figures written by hand.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
-    reason = "a panic is how a test reports"
+    clippy::unchecked_time_subtraction,
+    clippy::disallowed_types,
+    reason = "a panic is how a test reports, and a store is shared between threads"
 )]
 
 mod backoff;

@@ -21,7 +21,7 @@ fn a_young_token_that_is_rejected_is_served_until_it_may_be_replaced() {
     assert_eq!(replaceable_in(rejection), 50 * SECOND);
     assert_eq!(host.served().as_deref(), Some("a"));
     assert_eq!(host.wait(), (50 * SECOND, Reason::Suspect));
-    host.pass(50 * SECOND);
+    host.pass(50 * SECOND - Duration::from_nanos(1));
     assert_eq!(host.served().as_deref(), Some("a"));
     host.pass(Duration::from_nanos(1));
     // Now callers wait for the replacement as if there were none.
@@ -64,12 +64,12 @@ fn a_token_that_lived_for_a_day_ends_the_row() {
     }
     host.pass(DAY - SECOND);
     let _ = host.cache.reject(&host.token(), host.now());
-    host.fetch_30_days("row goes on");
+    host.fetch_30_days("row-goes-on");
     let rejection = host.cache.reject(&host.token(), host.now());
     assert_eq!(replaceable_in(rejection), 32 * MINUTE);
 
     host.pass(DAY);
-    host.fetch_30_days("row ended");
+    host.fetch_30_days("row-ended");
     let rejection = host.cache.reject(&host.token(), host.now());
     // This one was forced, too: it is the first of a new row.
     assert_eq!(replaceable_in(rejection), 2 * MINUTE);

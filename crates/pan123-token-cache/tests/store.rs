@@ -1,0 +1,139 @@
+//! The store in memory, by the suite that every store must pass.
+#![allow(clippy::expect_used, reason = "a panic is how a test reports")]
+
+use std::time::Duration;
+
+use pan123_token::{BaseUrl, Credentials, Fingerprint, GetAccessToken};
+use pan123_token_cache::testing::{ManualClock, MemoryStore, conformance};
+use pan123_token_cache::{Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore};
+
+#[test]
+fn the_store_in_memory_conforms() {
+    let clock = ManualClock::default();
+    let store = MemoryStore::new(clock.clone());
+    conformance(&store, &|time| clock.advance(time));
+}
+
+/// A store with one thing wrong.
+struct Broken {
+    memory: MemoryStore,
+    fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    LosesRecords,
+    TakesOlderRecords,
+    RefusesWhatWasReadUnderTheLease,
+    GrantsEveryone,
+    GrantsNobodyTwice,
+    LetsStrangersGiveBack,
+    ForgetsToCool,
+    MixesKeys,
+    LeasesForEver,
+}
+
+impl TokenStore for Broken {
+    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        if self.fault == Fault::LosesRecords {
+            return Ok(None);
+        }
+        self.memory.load(self.key(key))
+    }
+
+    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        let key = self.key(key);
+        match self.fault {
+            Fault::GrantsEveryone => Ok(Lease::Granted(self.memory.load(key)?)),
+            Fault::GrantsNobodyTwice => {
+                let owner = Owner(owner.0 ^ rand());
+                self.memory.lease(key, owner, term)
+            }
+            Fault::LeasesForEver => self.memory.lease(key, owner, 10 * term),
+            _ => self.memory.lease(key, owner, term),
+        }
+    }
+
+    fn save(
+        &self,
+        key: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        left: Duration,
+    ) -> Result<Saved, StoreError> {
+        let key = self.key(key);
+        let replaces = match self.fault {
+            Fault::TakesOlderRecords => self.memory.load(key)?.map(|it| it.record.fingerprint()),
+            Fault::RefusesWhatWasReadUnderTheLease => None,
+            _ => replaces,
+        };
+        self.memory.save(key, record, replaces, left)
+    }
+
+    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        let key = self.key(key);
+        match self.fault {
+            Fault::ForgetsToCool => self.memory.give_back(key, owner, Duration::ZERO),
+            Fault::LetsStrangersGiveBack => {
+                for owner in 0..100 {
+                    self.memory.give_back(key, Owner(owner), cool)?;
+                }
+                Ok(())
+            }
+            _ => self.memory.give_back(key, owner, cool),
+        }
+    }
+}
+
+impl Broken {
+    fn key(&self, key: StoreKey) -> StoreKey {
+        if self.fault == Fault::MixesKeys {
+            return StoreKey::new(&BaseUrl::default(), "");
+        }
+        key
+    }
+}
+
+/// Never the same twice.
+fn rand() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1 << 32);
+    NEXT.fetch_add(1 << 32, Ordering::Relaxed)
+}
+
+#[test]
+fn the_suite_finds_each_fault() {
+    for fault in [
+        Fault::LosesRecords,
+        Fault::TakesOlderRecords,
+        Fault::RefusesWhatWasReadUnderTheLease,
+        Fault::GrantsEveryone,
+        Fault::GrantsNobodyTwice,
+        Fault::LetsStrangersGiveBack,
+        Fault::ForgetsToCool,
+        Fault::MixesKeys,
+        Fault::LeasesForEver,
+    ] {
+        let found = std::panic::catch_unwind(|| {
+            let clock = ManualClock::default();
+            let memory = MemoryStore::new(clock.clone());
+            conformance(&Broken { memory, fault }, &|time| clock.advance(time));
+        });
+        assert!(found.is_err(), "{fault:?} passed");
+    }
+}
+
+#[test]
+fn a_key_tells_addresses_and_clients_apart_and_no_secrets() {
+    let key = |url: &str, client_id| StoreKey::new(&url.parse().expect("a URL"), client_id);
+    let official = key("https://open-api.123pan.com", "my-id");
+    // SHA-256 of "pan123-token store key", a NUL, the URL, a NUL and the ID; its first 32 digits, as sha256sum prints them.
+    assert_eq!(official.to_string(), "2468dca3ff8c286f2e38eee23f1252b8");
+    assert_eq!(official, key("HTTPS://Open-API.123pan.com:443/", "my-id"));
+    assert_ne!(official, key("https://open-api.123pan.com", "my-other-id"));
+    assert_ne!(official, key("https://open-api.123pan.com/pan", "my-id"));
+    for secret in ["one", "another"] {
+        let credentials = Credentials::new("my-id", secret).expect("credentials");
+        assert_eq!(StoreKey::of(&GetAccessToken::new(credentials)), official);
+    }
+}

@@ -1,0 +1,112 @@
+//! `response`: over its committed corpus, and over every conformance vector.
+
+use std::fs;
+
+use http::header::{DATE, HeaderName, RETRY_AFTER};
+use pan123_token::MAX_RESPONSE_BYTES;
+use pan123_token_tests::vector::{self, Vector};
+
+use super::{replay, seeds};
+
+#[path = "../../../fuzz/checks/response.rs"]
+mod check;
+
+/// Larger seeds slow the fuzzer down and teach it nothing.
+const MAX_SEED_BYTES: usize = 2048;
+
+#[test]
+fn the_corpus_holds() {
+    replay("response", check::check);
+}
+
+#[test]
+fn the_vectors_hold() {
+    for vector in vector::all() {
+        println!("{}", vector.name);
+        check::check(&seed(&vector));
+    }
+}
+
+/// The check can fail: the verdict on one response is a wrong one on another.
+#[test]
+fn a_wrong_verdict_is_found() {
+    let operation = vector::operation();
+    let response =
+        |status: &str, body: &str| check::response(format!("{status}\n\n\n{body}").as_bytes());
+    let token = r#"{"accessToken":"t","expiredAt":"2025-03-23T15:48:37+08:00"}"#;
+    let later = r#"{"accessToken":"t","expiredAt":"2025-03-23T15:48:38+08:00"}"#;
+    let other = r#"{"accessToken":"u","expiredAt":"2025-03-23T15:48:37+08:00"}"#;
+    let responses = [
+        response("200", &format!(r#"{{"code":0,"data":{token}}}"#)),
+        response("200", &format!(r#"{{"code":0,"data":{later}}}"#)),
+        response("200", &format!(r#"{{"code":0,"data":{other}}}"#)),
+        response("200", r#"{"code":0}"#),
+        response("200", r#"{"code":1}"#),
+        response("200", r#"{"code":2}"#),
+        response("200", r#"{"code":2,"message":"m"}"#),
+        response("200", r#"{"code":2,"x-traceID":"i"}"#),
+        response("200", r#"{"code":429}"#),
+        response("200", r#"{"code":1,"code":1}"#),
+        response("200", "[]"),
+        response("200", "\u{6}{}"),
+        response("404", "\u{6}{}"),
+        response("429", ""),
+        response("503", ""),
+    ];
+    for (index, one) in responses.iter().enumerate() {
+        for (other_index, other) in responses.iter().enumerate() {
+            let verdict = operation.parse_response(one);
+            let check = || check::check_verdict(&verdict, other);
+            let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err();
+            assert_eq!(found, index != other_index, "{verdict:?} on {other:?}");
+        }
+    }
+}
+
+/// Writes the vectors as inputs of the fuzz target. See `fuzz/README.md`.
+#[test]
+#[ignore = "writes fuzz/target/seeds/response"]
+fn write_seeds() {
+    let folder = seeds("response");
+    for vector in vector::all() {
+        let seed = seed(&vector);
+        if seed.len() <= MAX_SEED_BYTES {
+            fs::write(folder.join(vector.name.replace('/', "-")), seed).unwrap();
+        }
+    }
+}
+
+/// A vector as an input of the fuzz target: status, `Retry-After`, `Date` and body, with marks for what the target puts
+/// in.
+fn seed(vector: &Vector) -> Vec<u8> {
+    let header = |name: HeaderName| {
+        vector
+            .headers
+            .get(name)
+            .map_or(&b""[..], |it| it.as_bytes())
+    };
+    let mut body = vector.body.clone();
+    for (mark, text) in (1..).zip(check::SECRET_FORMS) {
+        body = replace(&body, text.as_bytes(), mark);
+    }
+    if body.len() > MAX_RESPONSE_BYTES {
+        body = b"\x06{}".to_vec();
+    }
+    let status = vector.status.as_str().as_bytes();
+    [status, header(RETRY_AFTER), header(DATE), &body].join(&b'\n')
+}
+
+fn replace(bytes: &[u8], text: &[u8], mark: u8) -> Vec<u8> {
+    let mut replaced = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        if let Some(after) = rest.strip_prefix(text) {
+            replaced.push(mark);
+            rest = after;
+        } else {
+            replaced.push(*first);
+            rest = after;
+        }
+    }
+    replaced
+}
