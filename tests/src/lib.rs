@@ -9,6 +9,7 @@
 
 pub mod adapters;
 pub mod scripted;
+pub mod simulation;
 pub mod vector;
 
 /// The programs of the README, as doctests.

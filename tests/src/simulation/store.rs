@@ -1,0 +1,287 @@
+//! A store in memory over the simulation's time: with a clock of its own, like Redis, or without one, like a file.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pan123_token::Fingerprint;
+use pan123_token_cache::{
+    Lease, Owner, Record, RecordError, Saved, StoreError, StoreKey, Stored, TokenStore,
+};
+
+use super::clock::At;
+
+/// What kind of store it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Tells how much of a token's life is left, forgets what is over, ends leases by itself.
+    Redis,
+    /// Has no clock. A lease is an advisory lock: the process's death ends it, time doesn't.
+    File,
+}
+
+/// How it behaves now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Well,
+    /// No call has an effect.
+    Down,
+    /// The call has its effect, and its answer is lost.
+    Deaf,
+    /// Nothing can be written but the gate.
+    Full,
+}
+
+/// What the last call did, for the rules.
+#[derive(Clone, Debug)]
+pub(crate) enum Seen {
+    Nothing,
+    Record(Option<Stored>),
+    Granted(Option<Stored>),
+    /// `overdue`: the holder has had it for longer than its term.
+    Shut {
+        stored: Option<Stored>,
+        overdue: bool,
+    },
+    Saved,
+    GaveBack {
+        cool: Duration,
+        ours: bool,
+    },
+}
+
+/// Which versions of the stored form a caller writes and reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// This crate's.
+    Ours,
+    /// A later one that says that ours may read it.
+    Later,
+    /// A later one that says that ours may not.
+    Unreadable,
+}
+
+pub(crate) struct State {
+    pub(crate) now: At,
+    pub(crate) mode: Mode,
+    pub(crate) caller: usize,
+    pub(crate) version: Version,
+    pub(crate) seen: Seen,
+    kind: Kind,
+    /// Keep the stored form and read it back, instead of the record itself.
+    forms: bool,
+    kept: Option<Kept>,
+    pub(crate) gate: Option<Gate>,
+    cool: At,
+    /// Until when a stopped process keeps the lock.
+    stuck: At,
+}
+
+#[derive(Clone)]
+struct Kept {
+    record: Record,
+    form: String,
+    writer: Version,
+    ends: At,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate {
+    owner: Owner,
+    pub(crate) caller: usize,
+    pub(crate) ends: At,
+}
+
+pub(crate) struct ModelStore(Mutex<State>);
+
+impl ModelStore {
+    pub(crate) fn new(kind: Kind, forms: bool) -> Self {
+        Self(Mutex::new(State {
+            now: At::ZERO,
+            mode: Mode::Well,
+            caller: 0,
+            version: Version::Ours,
+            seen: Seen::Nothing,
+            kind,
+            forms,
+            kept: None,
+            gate: None,
+            cool: At::ZERO,
+            stuck: At::ZERO,
+        }))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(crate) fn flush(&mut self) {
+        self.kept = None;
+        self.gate = None;
+        self.cool = At::ZERO;
+    }
+
+    pub(crate) fn lose_lease(&mut self) {
+        self.gate = None;
+    }
+
+    pub(crate) fn stick(&mut self, until: At) {
+        if self.gate.is_none() {
+            self.stuck = until;
+        }
+    }
+
+    /// A process died: its locks are free.
+    pub(crate) fn died(&mut self, caller: usize) {
+        if self.kind == Kind::File {
+            self.gate = self.gate.filter(|gate| gate.caller != caller);
+        }
+    }
+
+    /// What it keeps, as anyone would see it who can read it all.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        let kept = self.kept.as_ref()?;
+        (self.kind == Kind::File || self.now < kept.ends).then_some(&kept.record)
+    }
+
+    /// The lease of this caller, if it has one that runs.
+    pub(crate) fn lease_of(&self, caller: usize) -> Option<Gate> {
+        self.gate
+            .filter(|gate| gate.caller == caller && self.now < gate.ends)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match self.mode {
+            Mode::Down => Err(StoreError::new("down")),
+            _ => Ok(()),
+        }
+    }
+
+    fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
+        match self.mode {
+            Mode::Deaf => Err(StoreError::new("connection lost")),
+            _ => Ok(answer),
+        }
+    }
+
+    fn read(&self) -> Result<Option<Stored>, StoreError> {
+        if self.record().is_none() {
+            return Ok(None);
+        }
+        let Some(kept) = &self.kept else {
+            return Ok(None);
+        };
+        let record = match (self.version, kept.writer) {
+            (Version::Ours, Version::Unreadable) => {
+                return Err(StoreError::new(RecordError::Newer));
+            }
+            _ if self.forms => Record::decode(kept.form.as_bytes()).map_err(StoreError::new)?,
+            _ => kept.record.clone(),
+        };
+        let left = (self.kind == Kind::Redis).then(|| kept.ends.saturating_sub(self.now));
+        Ok(Some(Stored { record, left }))
+    }
+}
+
+impl TokenStore for ModelStore {
+    fn load(&self, _: StoreKey) -> Result<Option<Stored>, StoreError> {
+        let mut state = self.state();
+        state.check()?;
+        let stored = state.read()?;
+        state.seen = Seen::Record(stored.clone());
+        state.answer(stored)
+    }
+
+    fn lease(&self, _: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        let mut state = self.state();
+        state.check()?;
+        let stored = state.read()?;
+        let (now, caller) = (state.now, state.caller);
+        let lasts = |gate: &Gate| match state.kind {
+            Kind::Redis => now < gate.ends,
+            // The process that holds it may take it anew once it is over.
+            Kind::File => gate.caller != caller || now < gate.ends,
+        };
+        let held = state
+            .gate
+            .filter(|gate| gate.owner != owner)
+            .filter(lasts)
+            .map(|gate| gate.ends)
+            .or((now < state.stuck).then_some(now));
+        let lease = if let Some(ends) = held {
+            Lease::Held(ends.saturating_sub(now), stored)
+        } else if now < state.cool {
+            Lease::Cool(state.cool.saturating_sub(now), stored)
+        } else {
+            state.gate = Some(Gate {
+                owner,
+                caller,
+                ends: now + term,
+            });
+            Lease::Granted(stored)
+        };
+        state.seen = match &lease {
+            Lease::Granted(stored) => Seen::Granted(stored.clone()),
+            Lease::Held(wait, stored) => Seen::Shut {
+                stored: stored.clone(),
+                overdue: wait.is_zero(),
+            },
+            Lease::Cool(_, stored) => Seen::Shut {
+                stored: stored.clone(),
+                overdue: false,
+            },
+        };
+        state.answer(lease)
+    }
+
+    fn save(
+        &self,
+        _: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        left: Duration,
+    ) -> Result<Saved, StoreError> {
+        let mut state = self.state();
+        state.check()?;
+        if state.mode == Mode::Full {
+            state.seen = Seen::Nothing;
+            return Err(StoreError::new("full"));
+        }
+        if let Some(stored) = state.read()?
+            && !record.may_replace(&stored.record, replaces)
+        {
+            state.seen = Seen::Record(Some(stored.clone()));
+            return state.answer(Saved::Newer(stored));
+        }
+        let form = if state.forms {
+            let form = record.encode();
+            match state.version {
+                Version::Later => form.replace(r#""version":1"#, r#""added":[1],"version":2"#),
+                _ => form,
+            }
+        } else {
+            String::new()
+        };
+        state.kept = Some(Kept {
+            record: record.clone(),
+            form,
+            writer: state.version,
+            ends: state.now + left,
+        });
+        state.seen = Seen::Saved;
+        state.answer(Saved::Kept)
+    }
+
+    fn give_back(&self, _: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.check()?;
+        let ours = state.gate.is_some_and(|gate| gate.owner == owner);
+        if ours {
+            state.gate = None;
+            state.cool = state.now + cool;
+        }
+        state.seen = Seen::GaveBack { cool, ours };
+        state.answer(())
+    }
+}
