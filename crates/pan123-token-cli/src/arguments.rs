@@ -47,9 +47,7 @@ pub(crate) struct Get {
 
     /// Start an emulator, ask that one with its own credentials, and stop it
     #[cfg(feature = "emulator")]
-    #[arg(long, conflicts_with_all = [
-        "client_id", "client_secret_file", "base_url", "insecure_http", "store", "ca_file"
-    ])]
+    #[arg(long, conflicts_with_all = ["client_id", "client_secret_file", "base_url", "ca_file"])]
     pub(crate) emulate: bool,
 
     #[command(flatten)]

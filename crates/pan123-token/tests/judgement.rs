@@ -24,6 +24,11 @@ fn judge(status: u16, body: &str) -> Result<Grant, ResponseError> {
 }
 
 #[test]
+fn bodies_are_looked_into_up_to_64_kib() {
+    assert_eq!(MAX_RESPONSE_BYTES, 65_536);
+}
+
+#[test]
 fn each_line_of_the_judgement_has_its_kind() {
     use ErrorKind::{Malformed, NotApi, RateLimited, Refused, TooLarge, Unavailable};
     let long = " ".repeat(MAX_RESPONSE_BYTES + 1);
@@ -43,6 +48,8 @@ fn each_line_of_the_judgement_has_its_kind() {
         (200, &long, TooLarge),
         (302, &long, TooLarge),
         (200, &at_the_bound, NotApi),
+        (399, &long, TooLarge),
+        (400, &long, NotApi),
         (404, &long, NotApi),
         (200, r#"{"code":1}"#, Refused),
         (401, r#"{"code":"403"}"#, Refused),
@@ -354,4 +361,6 @@ fn the_request_is_the_documented_one() {
         operation().base_url().as_str(),
         "https://open-api.123pan.com"
     );
+    let elsewhere = operation().with_base_url("https://example.com".parse().unwrap());
+    assert_eq!(elsewhere.base_url().as_str(), "https://example.com");
 }

@@ -20,6 +20,15 @@ fn get_emulate_needs_nothing_and_prints_a_token() {
     let token = said.stdout.strip_suffix('\n').unwrap();
     assert_eq!(token.split('.').count(), 3, "a JWT has three parts");
     assert!(token.starts_with("eyJ"));
+    // What has nothing to do there does no harm.
+    let said = run(&mut command(&[
+        "get",
+        "--emulate",
+        "--store",
+        "none",
+        "--insecure-http",
+    ]));
+    assert_eq!(said.exit, 0, "{}", said.stderr);
 }
 
 #[test]
