@@ -159,3 +159,64 @@ fn other_hosts_go_on_using_a_token_that_one_host_rejects() {
     assert_eq!(newcomer.wait().1, Reason::Suspect);
     assert_eq!(newcomer.served().as_deref(), Some("a"));
 }
+
+#[test]
+fn a_token_that_lived_for_half_of_a_short_life_ends_the_row() {
+    let mut host = Host::alone();
+    host.fetch(grant("a", START.wall, HOUR));
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.pass(MINUTE);
+    host.fetch(grant("b", host.now().wall, HOUR));
+    // The second in a row may be replaced after 2 min; but half of its life ends the row.
+    host.pass(30 * MINUTE);
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.fetch(grant("c", host.now().wall, HOUR));
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), 2 * MINUTE);
+    // A little less than half doesn't.
+    host.pass(30 * MINUTE - SECOND);
+    host.fetch(grant("d", host.now().wall, HOUR));
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), 4 * MINUTE);
+}
+
+#[test]
+fn a_renewal_in_the_window_is_not_forced() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(30 * DAY - HOUR);
+    host.fetch_30_days("b");
+    assert!(matches!(
+        host.events()[..],
+        [
+            Event::Renewed { forced: false, .. },
+            Event::Renewed { forced: false, .. }
+        ]
+    ));
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), MINUTE);
+}
+
+#[test]
+fn the_last_16_rejected_tokens_are_remembered() {
+    let rejected_17 = || {
+        let mut host = Host::alone();
+        host.fetch_30_days("t0");
+        for n in 1..=17 {
+            host.pass(2 * HOUR);
+            let _ = host.cache.reject(&host.token(), host.now());
+            if n < 17 {
+                host.fetch_30_days(&format!("t{n}"));
+            }
+        }
+        host
+    };
+    for n in [1, 16] {
+        let mut host = rejected_17();
+        host.fetch_30_days(&format!("t{n}"));
+        assert_eq!(host.served(), None, "t{n}");
+    }
+    let mut host = rejected_17();
+    host.fetch_30_days("t0");
+    assert_eq!(host.served().as_deref(), Some("t0"));
+}

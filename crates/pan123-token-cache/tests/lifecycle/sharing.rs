@@ -205,3 +205,15 @@ fn a_forced_renewal_is_counted_in_the_record() {
         assert_eq!(stored.record.forced as usize, n + 1);
     }
 }
+
+#[test]
+fn processes_that_were_forked_from_one_do_not_share_a_lease() {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    // Equal seeds, equal draws.
+    let mut one = Host::sharing(&store, &clock, 1);
+    let mut other = Host::sharing(&store, &clock, 1);
+    let _ticket = one.ticket();
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(other.wait().1, Reason::Leased);
+}

@@ -252,3 +252,47 @@ fn record_of(secret: &str, issued: Duration) -> Record {
     );
     Record::decode(form.as_bytes()).unwrap()
 }
+
+/// Carries out the calls to the store until there is something else to do.
+fn settle(host: &mut Host) {
+    let _ = host.poll();
+}
+
+#[test]
+fn a_lease_that_may_have_been_granted_is_given_back() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    let session = host.store.clone().unwrap();
+    let Action::Store(look) = host.cache.poll(host.now()) else {
+        panic!()
+    };
+    host.cache.stored(session.run(look), host.now());
+    let Action::Store(lease) = host.cache.poll(host.now()) else {
+        panic!()
+    };
+    // It is granted, and nobody hears of it.
+    drop(session.run(lease));
+    clock.advance(3 * SECOND);
+    host.fetch_30_days("a");
+    store.called();
+    // When the store is asked again, first the token, then the lease.
+    clock.advance(MINUTE);
+    settle(&mut host);
+    assert_eq!(store.called(), ["save", "give back"]);
+}
+
+#[test]
+fn a_store_that_is_full_still_frees_its_gate_at_once() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    store.fail(&["save"]);
+    host.fetch_30_days("a");
+    settle(&mut host);
+    assert_eq!(store.called(), ["load", "lease", "save", "give back"]);
+    // Once; the token is offered again later.
+    settle(&mut host);
+    assert_eq!(store.called(), [] as [&str; 0]);
+    clock.advance(MINUTE);
+    settle(&mut host);
+    assert_eq!(store.called(), ["save"]);
+}

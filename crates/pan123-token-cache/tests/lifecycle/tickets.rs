@@ -95,3 +95,86 @@ fn equal_seeds_and_inputs_lead_to_equal_actions() {
     assert_eq!(run(5), run(5));
     assert_ne!(run(5), run(6));
 }
+
+#[test]
+fn a_late_token_that_is_newer_is_taken() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    host.pass(31 * SECOND);
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    host.fetch(grant("at-hand", START.wall, 30 * DAY));
+    let issued = START.wall + SECOND;
+    host.cache
+        .fetched(late, grant("newer", issued, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("newer"));
+}
+
+#[test]
+fn a_late_token_is_taken_where_the_one_at_hand_is_over() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    host.pass(31 * SECOND);
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    host.fetch(grant("at-hand", START.wall + HOUR, 100 * SECOND));
+    host.pass(100 * SECOND);
+    assert_eq!(host.served(), None);
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("late"));
+}
+
+#[test]
+fn a_late_token_that_is_over_is_no_failure() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    host.pass(31 * SECOND);
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    host.fetch_30_days("a");
+    host.events();
+    host.cache
+        .fetched(late, grant("over", START.wall, SECOND), host.now());
+    assert_eq!(host.cache.last_failure(), None);
+    assert_eq!(host.events(), []);
+    assert_eq!(host.served().as_deref(), Some("a"));
+}
+
+#[test]
+fn a_token_in_time_is_taken_even_if_the_servers_clock_went_back() {
+    let mut host = Host::alone();
+    host.fetch(grant("a", START.wall, HOUR));
+    host.pass(55 * MINUTE);
+    // An earlier `Date`, and an expiry that is nearer than that of the one at hand.
+    host.fetch(grant("b", START.wall - DAY, HOUR));
+    assert_eq!(host.served().as_deref(), Some("b"));
+    assert_eq!(host.cache.last_failure(), None);
+}
+
+#[test]
+fn a_report_on_an_old_ticket_is_not_taken_for_one_on_the_new() {
+    let mut host = Host::alone();
+    let old = host.ticket();
+    host.pass(31 * SECOND);
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    let new = host.ticket();
+    host.cache.fetched(old, refused(), host.now());
+    assert_eq!(host.wait().1, Reason::Fetching);
+    host.cache.fetched(new, not_sent(), host.now());
+    assert_eq!(host.wait().1, Reason::Backoff);
+}
+
+#[test]
+fn a_report_with_an_earlier_monotonic_time_counts_as_now() {
+    let mut host = Host::alone();
+    let ticket = host.ticket();
+    let earlier = Moment {
+        monotonic: Duration::ZERO,
+        ..host.now()
+    };
+    host.cache.fetched(ticket, refused(), earlier);
+    assert_eq!(host.wait().1, Reason::Backoff);
+    assert!(host.wait().0 >= 30 * SECOND);
+}
