@@ -83,3 +83,33 @@ fn events_that_nobody_takes_do_not_pile_up() {
     }
     assert_eq!(host.events().len(), 64);
 }
+
+#[test]
+fn a_failure_says_in_one_line_what_happened() {
+    use pan123_token_cache::Failure;
+    for (failure, may_have_issued, line) in [
+        (
+            Failure::from(FetchError::Connect("why".into())),
+            false,
+            "no connection: why; check the network, the base URL and any proxy",
+        ),
+        (
+            Failure::BornOver,
+            true,
+            "the platform sent a token that is already over; check this host's clock",
+        ),
+        (
+            Failure::Unchanged,
+            false,
+            "the platform sent the same token again; try again later",
+        ),
+        (
+            Failure::Dropped,
+            true,
+            "the renewal was given up before it ended; try again later",
+        ),
+    ] {
+        assert_eq!(failure.to_string(), line);
+        assert_eq!(failure.may_have_issued(), may_have_issued, "{line}");
+    }
+}

@@ -23,8 +23,8 @@ use std::time::Duration;
 use pan123_token::{AccessToken, Credentials, FetchError, GetAccessToken, Grant, http};
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_cache::{
-    Action, Event, FetchTicket, Moment, Reason, RenewalPolicy, StoreKey, StoreSession, TokenCache,
-    TokenStore,
+    Action, Event, FetchTicket, Moment, Reason, Record, RenewalPolicy, StoreKey, StoreSession,
+    TokenCache, TokenStore,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
@@ -100,6 +100,20 @@ fn not_sent() -> Result<Grant, FetchError> {
 
 fn maybe_issued() -> Result<Grant, FetchError> {
     Err(FetchError::Body("reset".into()))
+}
+
+/// A record of a token that was issued at `issued` and lives for `lifetime` from then on.
+fn record(secret: &str, issued: Duration, lifetime: Duration) -> Record {
+    let token = AccessToken::new(secret, date(issued + lifetime)).unwrap();
+    let form = format!(
+        r#"{{"version":1,"readableBy":1,"accessToken":"{secret}","fingerprint":"{}","expiresAt":"{}","issuedAt":"{}","lifetimeMs":{},"sentAtMs":{},"forced":0,"suspect":false}}"#,
+        token.fingerprint(),
+        token.expires_at().format(&Rfc3339).unwrap(),
+        date(issued).format(&Rfc3339).unwrap(),
+        lifetime.as_millis(),
+        issued.as_millis(),
+    );
+    Record::decode(form.as_bytes()).unwrap()
 }
 
 /// One cache, its clock, and the store that it may share.

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use pan123_token::Fingerprint;
-use pan123_token_cache::{Lease, Owner, Record, Saved, StoreError, Stored};
+use pan123_token_cache::{Lease, Owner, Saved, StoreError, Stored};
 
 use super::*;
 
@@ -228,9 +228,7 @@ fn a_newer_record_in_the_store_is_taken_over_by_the_one_that_wanted_to_save() {
     store.fail(&ALL);
     host.fetch(grant("mine", START.wall, 30 * DAY));
     store.fail(&[]);
-    let theirs = grant("theirs", START.wall + 5 * SECOND, 30 * DAY).unwrap();
-    let mut record = record_of("theirs", START.wall + 5 * SECOND);
-    record.token = theirs.token;
+    let record = record("theirs", START.wall + 5 * SECOND, 30 * DAY);
     store
         .memory
         .save(StoreKey::of(&operation()), &record, None, 30 * DAY)
@@ -238,19 +236,6 @@ fn a_newer_record_in_the_store_is_taken_over_by_the_one_that_wanted_to_save() {
     clock.advance(MINUTE);
     assert_eq!(host.wait().1, Reason::Fresh);
     assert_eq!(host.served().as_deref(), Some("theirs"));
-}
-
-fn record_of(secret: &str, issued: Duration) -> Record {
-    let form = format!(
-        r#"{{"version":1,"readableBy":1,"accessToken":"{secret}","fingerprint":"{}","expiresAt":"{}","issuedAt":"{}","lifetimeMs":2592000000,"sentAtMs":{},"forced":0,"suspect":false}}"#,
-        AccessToken::new(secret, date(issued))
-            .unwrap()
-            .fingerprint(),
-        date(issued + 30 * DAY).format(&Rfc3339).unwrap(),
-        date(issued).format(&Rfc3339).unwrap(),
-        issued.as_millis(),
-    );
-    Record::decode(form.as_bytes()).unwrap()
 }
 
 /// Carries out the calls to the store until there is something else to do.
