@@ -26,3 +26,30 @@ impl Random {
         Duration::from_nanos(u64::try_from(scaled).unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_published_generator() {
+        let mut random = Random::new(0);
+        let first = [
+            0xe220_a839_7b1d_cdaf,
+            0x6e78_9e6a_a1b9_65f4,
+            0x06c4_5d18_8009_454f,
+        ];
+        assert_eq!([random.next(), random.next(), random.next()], first);
+    }
+
+    #[test]
+    fn a_draw_lies_between_zero_and_the_most_and_reaches_both() {
+        let mut random = Random::new(1);
+        let most = Duration::from_nanos(2);
+        let draws: Vec<_> = (0..100).map(|_| random.up_to(most).as_nanos()).collect();
+        assert!(draws.iter().all(|draw| *draw <= 2));
+        assert!([0, 1, 2].iter().all(|wanted| draws.contains(wanted)));
+        assert_eq!(random.up_to(Duration::ZERO), Duration::ZERO);
+        assert!(random.up_to(Duration::MAX) > Duration::from_secs(1));
+    }
+}

@@ -226,6 +226,16 @@ fn a_date_is_written_in_utc_or_not_at_all() {
 
 /// Fractions of a millisecond are cut off: the life comes out shorter, the sending earlier, never the other way.
 #[test]
+fn debug_shows_all_but_the_token() {
+    let record = Record::decode(FROZEN.as_bytes()).unwrap();
+    assert_eq!(
+        format!("{record:?}"),
+        "Record { token: AccessToken { fingerprint: 722d271f3ad017f6, expires_at: 2025-03-23 7:48:37.0 +00:00:00, .. }, \
+         issued_at: 2025-02-21 7:48:37.0 +00:00:00, lifetime: 2592000s, sent_at: 1740124116.75s, forced: 0, suspect: false }"
+    );
+}
+
+#[test]
 fn fractions_of_a_millisecond_are_cut_off() {
     let mut record = Record::decode(FROZEN.as_bytes()).unwrap();
     record.lifetime += Duration::from_nanos(999_999);
