@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use pan123_token::{BaseUrl, Credentials, Fingerprint, GetAccessToken};
 use pan123_token_cache::testing::{ManualClock, MemoryStore, conformance};
-use pan123_token_cache::{Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore};
+use pan123_token_cache::{
+    Lease, Owner, Record, Saved, StoreError, StoreKey, StoreSession, Stored, TokenStore,
+};
 
 #[test]
 fn the_store_in_memory_conforms() {
@@ -136,4 +138,22 @@ fn a_key_tells_addresses_and_clients_apart_and_no_secrets() {
         let credentials = Credentials::new("my-id", secret).expect("credentials");
         assert_eq!(StoreKey::of(&GetAccessToken::new(credentials)), official);
     }
+}
+
+#[test]
+fn keys_errors_and_sessions_are_shown_in_one_line() {
+    let key = StoreKey::new(&BaseUrl::default(), "my-id");
+    assert_eq!(format!("{key:?}"), format!("StoreKey({key})"));
+    let error = StoreError::new("the disk\nis full");
+    assert_eq!(error.to_string(), "the disk\u{fffd}is full");
+    assert_eq!(
+        format!("{error:?}"),
+        "StoreError(\"the disk\u{fffd}is full\")"
+    );
+    let store = std::sync::Arc::new(MemoryStore::new(ManualClock::default()));
+    let session = StoreSession::new(store, key);
+    assert_eq!(
+        format!("{session:?}"),
+        format!("StoreSession {{ key: {key:?}, .. }}")
+    );
 }

@@ -220,3 +220,23 @@ fn the_last_16_rejected_tokens_are_remembered() {
     host.fetch_30_days("t0");
     assert_eq!(host.served().as_deref(), Some("t0"));
 }
+
+#[test]
+fn a_newer_token_in_the_store_is_not_marked_for_an_older_ones_sake() {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    let mut one = Host::sharing(&store, &clock, 1);
+    one.fetch_30_days("a");
+    one.wait();
+    let key = StoreKey::of(&operation());
+    let newer = record("b", START.wall + SECOND, 30 * DAY);
+    store.save(key, &newer, None, 30 * DAY).unwrap();
+    let _ = one.cache.reject(&one.token(), one.now());
+    one.wait();
+    assert!(!store.load(key).unwrap().unwrap().record.suspect);
+    assert_eq!(one.served().as_deref(), Some("b"));
+    // The one that is there is marked.
+    let _ = one.cache.reject(&one.token(), one.now());
+    one.wait();
+    assert!(store.load(key).unwrap().unwrap().record.suspect);
+}
