@@ -35,6 +35,15 @@ fn a_token_that_comes_on_an_expired_ticket_is_taken() {
 }
 
 impl Host {
+    /// A ticket whose deadline has passed, and the backoff after it, too.
+    fn overdue_ticket(&mut self) -> FetchTicket {
+        let overdue = self.ticket();
+        self.pass(31 * SECOND);
+        let (wait, _) = self.wait();
+        self.pass(wait);
+        overdue
+    }
+
     fn wait_reason(&mut self) -> Reason {
         self.wait().1
     }
@@ -43,10 +52,7 @@ impl Host {
 #[test]
 fn a_late_token_takes_no_newer_ones_place() {
     let mut host = Host::alone();
-    let late = host.ticket();
-    host.pass(31 * SECOND);
-    let (wait, _) = host.wait();
-    host.pass(wait);
+    let late = host.overdue_ticket();
     host.fetch_30_days("newer");
     host.cache
         .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
@@ -56,10 +62,7 @@ fn a_late_token_takes_no_newer_ones_place() {
 #[test]
 fn a_failure_on_an_expired_ticket_is_passed_over() {
     let mut host = Host::alone();
-    let late = host.ticket();
-    host.pass(31 * SECOND);
-    let (wait, _) = host.wait();
-    host.pass(wait);
+    let late = host.overdue_ticket();
     host.fetch_30_days("a");
     host.events();
     host.cache.fetched(late, refused(), host.now());
@@ -99,10 +102,7 @@ fn equal_seeds_and_inputs_lead_to_equal_actions() {
 #[test]
 fn a_late_token_that_is_newer_is_taken() {
     let mut host = Host::alone();
-    let late = host.ticket();
-    host.pass(31 * SECOND);
-    let (wait, _) = host.wait();
-    host.pass(wait);
+    let late = host.overdue_ticket();
     host.fetch(grant("at-hand", START.wall, 30 * DAY));
     let issued = START.wall + SECOND;
     host.cache
@@ -113,10 +113,7 @@ fn a_late_token_that_is_newer_is_taken() {
 #[test]
 fn a_late_token_is_taken_where_the_one_at_hand_is_over() {
     let mut host = Host::alone();
-    let late = host.ticket();
-    host.pass(31 * SECOND);
-    let (wait, _) = host.wait();
-    host.pass(wait);
+    let late = host.overdue_ticket();
     host.fetch(grant("at-hand", START.wall + HOUR, 100 * SECOND));
     host.pass(100 * SECOND);
     assert_eq!(host.served(), None);
@@ -128,10 +125,7 @@ fn a_late_token_is_taken_where_the_one_at_hand_is_over() {
 #[test]
 fn a_late_token_that_is_over_is_no_failure() {
     let mut host = Host::alone();
-    let late = host.ticket();
-    host.pass(31 * SECOND);
-    let (wait, _) = host.wait();
-    host.pass(wait);
+    let late = host.overdue_ticket();
     host.fetch_30_days("a");
     host.events();
     host.cache
@@ -155,10 +149,7 @@ fn a_token_in_time_is_taken_even_if_the_servers_clock_went_back() {
 #[test]
 fn a_report_on_an_old_ticket_is_not_taken_for_one_on_the_new() {
     let mut host = Host::alone();
-    let old = host.ticket();
-    host.pass(31 * SECOND);
-    let (wait, _) = host.wait();
-    host.pass(wait);
+    let old = host.overdue_ticket();
     let new = host.ticket();
     host.cache.fetched(old, refused(), host.now());
     assert_eq!(host.wait().1, Reason::Fetching);
