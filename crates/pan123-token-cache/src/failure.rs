@@ -29,6 +29,16 @@ impl Failure {
         }
     }
 
+    /// Whether another attempt may well succeed, without anybody's doing.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Fetch(error) => error.is_retryable(),
+            // It takes a clock to be set right.
+            Self::BornOver => false,
+            Self::Unchanged | Self::Dropped => true,
+        }
+    }
+
     /// How long the server asks to be left alone, where it said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

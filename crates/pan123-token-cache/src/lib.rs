@@ -80,6 +80,7 @@
 //! let result = operation.parse_response(&response).map_err(Into::into);
 //! let now = start.after(Duration::from_secs(1));
 //! cache.fetched(ticket, result, now);
+//! assert!(matches!(cache.poll(now), Action::Wait { reason: Reason::Fresh, .. }));
 //!
 //! // Callers take the token from a snapshot.
 //! let snapshot = cache.snapshot();
@@ -222,6 +223,7 @@ mod store;
 mod system_clock;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod token_error;
 
 pub use action::{Action, FetchTicket, Reason};
 pub use cache::{Rejection, TokenCache};
@@ -238,6 +240,7 @@ pub use store::{
 
 #[cfg(feature = "system-clock")]
 pub use system_clock::SystemClock;
+pub use token_error::TokenError;
 
 // The crate whose types our signatures name.
 pub use pan123_token;

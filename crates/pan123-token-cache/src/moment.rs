@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pan123_token::OffsetDateTime;
+
 /// A point in time as a host sees it: by its wall clock and by its monotonic one.
 ///
 /// Each clock is wrong in its own way. The wall clock may be hours off and may jump; the monotonic one may stand still
@@ -25,6 +27,11 @@ impl Moment {
         }
     }
 
+    /// Whether it has come, by either clock.
+    pub(crate) fn is_reached_at(self, now: Self) -> bool {
+        self.wall <= now.wall || self.monotonic <= now.monotonic
+    }
+
     /// How long ago `earlier` was, by the clock that says more.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let wall = self.wall.saturating_sub(earlier.wall);
@@ -36,4 +43,27 @@ impl Moment {
 pub trait Clock: Send + Sync {
     /// Now, by both clocks.
     fn now(&self) -> Moment;
+}
+
+/// The earlier of two times, of which one is by the monotonic clock alone. Clock by clock: the two may have gone apart
+/// since the first of them was reckoned.
+pub(crate) fn earlier(moment: Moment, monotonic: Duration, now: Moment) -> Moment {
+    let other = now.after(monotonic.saturating_sub(now.monotonic));
+    Moment {
+        wall: moment.wall.min(other.wall),
+        monotonic: moment.monotonic.min(other.monotonic),
+    }
+}
+
+/// Since 1970; zero before that.
+pub(crate) fn unix(time: OffsetDateTime) -> Duration {
+    Duration::try_from(time - OffsetDateTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The date of a wall clock, where there is one; 1970 otherwise.
+pub(crate) fn date(wall: Duration) -> OffsetDateTime {
+    time::Duration::try_from(wall)
+        .ok()
+        .and_then(|wall| OffsetDateTime::UNIX_EPOCH.checked_add(wall))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

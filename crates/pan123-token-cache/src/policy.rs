@@ -52,12 +52,18 @@ pub struct RenewalPolicy {
     pub rejection_floor_cap: Duration,
     /// A token that lived this long ends a row of forced renewals. Default 1 day.
     pub settled_after: Duration,
-    /// A store that failed is asked again after this; it doubles. Default 1 min.
+    /// A store that fails is tried again for this long, every [`lease_poll`](Self::lease_poll), before the machine goes on
+    /// without it. Default 5 s.
+    pub store_patience: Duration,
+    /// From then on it is left alone for this long between two tries; it doubles. Default 1 min.
     pub store_retry_base: Duration,
     /// The most that it doubles to. Default 15 min.
     pub store_retry_cap: Duration,
     /// While another cache holds the lease and there is no token, the store is asked this often. Default 1 s.
     pub lease_poll: Duration,
+    /// While the token is fresh, the store is looked into this often, so that a newer one is taken over long before the
+    /// platform drops the one at hand; each cache draws its own share of it, between a half and the whole. Default 5 min.
+    pub look_interval: Duration,
 }
 
 impl Default for RenewalPolicy {
@@ -76,9 +82,11 @@ impl Default for RenewalPolicy {
             rejection_floor: MINUTE,
             rejection_floor_cap: HOUR,
             settled_after: DAY,
+            store_patience: 5 * SECOND,
             store_retry_base: MINUTE,
             store_retry_cap: 15 * MINUTE,
             lease_poll: SECOND,
+            look_interval: 5 * MINUTE,
         }
     }
 }
@@ -101,6 +109,7 @@ impl RenewalPolicy {
             ("settled_after", self.settled_after),
             ("store_retry_base", self.store_retry_base),
             ("lease_poll", self.lease_poll),
+            ("look_interval", self.look_interval),
         ];
         for (field, value) in positive {
             if value.is_zero() {
@@ -117,6 +126,12 @@ impl RenewalPolicy {
                 self.lease_term,
                 fetch_and_calls,
                 "must hold fetch_timeout and twice store_timeout",
+            ),
+            (
+                "renewal_window",
+                self.renewal_window,
+                self.expiry_margin.saturating_mul(2),
+                "must not be below twice expiry_margin",
             ),
             (
                 "backoff_cap",

@@ -19,6 +19,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// Between the half and the whole, so that a fleet doesn't come back as one.
+    pub(crate) fn half_to(&mut self, whole: Duration) -> Duration {
+        whole / 2 + self.up_to(whole / 2)
+    }
+
     /// Anything from zero to `most`, inclusive.
     pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
         let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
@@ -50,6 +55,9 @@ mod tests {
         assert!(draws.iter().all(|draw| *draw <= 2));
         assert!([0, 1, 2].iter().all(|wanted| draws.contains(wanted)));
         assert_eq!(random.up_to(Duration::ZERO), Duration::ZERO);
+        let halves: Vec<_> = (0..100).map(|_| random.half_to(most).as_nanos()).collect();
+        assert!(halves.iter().all(|draw| [1, 2].contains(draw)));
+        assert!([1, 2].iter().all(|wanted| halves.contains(wanted)));
         assert!(random.up_to(Duration::MAX) > Duration::from_secs(1));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pan123_token::Fingerprint;
 
-use crate::action::Lineage;
+use crate::held::Held;
 use crate::moment::Moment;
 use crate::policy::{RenewalPolicy, doubled};
 use crate::random::Random;
@@ -12,7 +12,7 @@ use crate::store::Owner;
 
 #[derive(Debug, Default)]
 pub(crate) struct Sharing {
-    /// When the store was last looked into, by the monotonic clock.
+    /// When the store was last looked into, by the monotonic clock; `None` where that doesn't count any more.
     pub(crate) looked_at: Option<Duration>,
     pub(crate) lease: Option<HeldLease>,
     /// A lease to end, and until when to leave the gate cool, by the monotonic clock.
@@ -33,15 +33,13 @@ pub(crate) struct Sharing {
 }
 
 /// The right to fetch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct HeldLease {
     pub(crate) owner: Owner,
     /// When it ends by either clock.
     pub(crate) ends: Moment,
-    /// The mark of the record that stood in the store as it was granted.
-    pub(crate) replaces: Option<Fingerprint>,
-    /// What to hand on, where that record is a suspect that may be replaced.
-    pub(crate) lineage: Option<Lineage>,
+    /// What stood in the store as it was granted, and is to be replaced.
+    pub(crate) stored: Option<Held>,
 }
 
 impl HeldLease {
@@ -52,23 +50,47 @@ impl HeldLease {
     }
 }
 
+/// The store doesn't answer as it should.
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
+    since: Duration,
     retry_at: Duration,
-    failures: u32,
+    /// How often it was given up; zero while it is only being tried again.
+    given_up: u32,
 }
 
 impl Sharing {
-    /// The store failed: it is left alone for a while. A lease is given back after that: some stores have no clock to end
-    /// it by.
+    /// A call failed: the store is tried again soon, and given up once that has gone on for a while. One that fails now
+    /// and then is no reason to ask for a token of one's own.
     pub(crate) fn failed(&mut self, policy: &RenewalPolicy, random: &mut Random, now: Moment) {
-        let failures = self.trouble.map_or(0, |trouble| trouble.failures);
-        let wait = doubled(policy.store_retry_base, failures, policy.store_retry_cap);
-        // Between a half and the whole, so that a fleet doesn't come back as one.
-        let wait = wait / 2 + random.up_to(wait / 2);
+        let now_at = now.monotonic;
+        let trouble = self.trouble.filter(|trouble| {
+            // Nobody tried since: that was another trouble.
+            let forgotten = trouble.retry_at.saturating_add(policy.store_patience);
+            trouble.given_up > 0 || now_at <= forgotten
+        });
+        let since = trouble.map_or(now_at, |trouble| trouble.since);
+        let given_up = trouble.is_some_and(|trouble| trouble.given_up > 0);
+        if given_up || now_at.saturating_sub(since) >= policy.store_patience {
+            self.give_up(policy, random, now);
+        } else {
+            self.trouble = Some(Trouble {
+                since,
+                retry_at: now_at.saturating_add(random.half_to(policy.lease_poll)),
+                given_up: 0,
+            });
+        }
+    }
+
+    /// The store is left alone for a while: the machine goes on without it. A lease is given back after that: some stores
+    /// have no clock to end it by.
+    pub(crate) fn give_up(&mut self, policy: &RenewalPolicy, random: &mut Random, now: Moment) {
+        let given_up = self.trouble.map_or(0, |trouble| trouble.given_up);
+        let wait = doubled(policy.store_retry_base, given_up, policy.store_retry_cap);
         self.trouble = Some(Trouble {
-            retry_at: now.monotonic.saturating_add(wait),
-            failures: failures.saturating_add(1),
+            since: now.monotonic,
+            retry_at: now.monotonic.saturating_add(random.half_to(wait)),
+            given_up: given_up.saturating_add(1),
         });
         self.end_lease(Duration::ZERO, now);
     }
@@ -80,15 +102,20 @@ impl Sharing {
         }
     }
 
-    /// When it may be looked into again, if it was within this interval.
-    pub(crate) fn look_again_at(&self, interval: Duration, now: Moment) -> Option<Duration> {
-        let again = self.looked_at?.saturating_add(interval);
-        (now.monotonic < again).then_some(again)
+    /// When it may be looked into again, if it isn't to be looked into more often than this.
+    pub(crate) fn look_at(&self, interval: Duration) -> Duration {
+        self.looked_at
+            .map_or(Duration::ZERO, |at| at.saturating_add(interval))
     }
 
     /// True where it had failed before.
     pub(crate) fn recovered(&mut self) -> bool {
         self.trouble.take().is_some()
+    }
+
+    /// Whether the machine goes on without the store, until it answers again.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.trouble.is_some_and(|trouble| trouble.given_up > 0)
     }
 
     /// Until when the store is left alone, if it is.

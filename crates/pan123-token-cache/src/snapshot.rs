@@ -7,23 +7,26 @@ use pan123_token::AccessToken;
 use crate::held::Held;
 use crate::moment::Moment;
 
-/// The token that a cache held when this was taken, and all the rules about it. Immutable and cheap to clone: a driver
-/// publishes it, and callers ask it without a lock on the machine.
+/// What a cache held and meant to do when this was taken, and all the rules about it. Immutable and cheap to clone: a
+/// driver publishes one after each poll and report, and callers ask it without a lock on the machine.
 #[derive(Clone, Debug, Default)]
-pub struct Snapshot(pub(crate) Option<Arc<Held>>);
+pub struct Snapshot {
+    pub(crate) held: Option<Arc<Held>>,
+    /// Until when there is nothing to do.
+    pub(crate) poll_at: Moment,
+}
 
 impl Snapshot {
     /// The token, if it can be used now: not over by either clock, not in the last stretch of its life, and not rejected
     /// so that it is to be replaced.
     pub fn token(&self, now: Moment) -> Option<&AccessToken> {
-        let held = self.0.as_deref()?;
+        let held = self.held.as_deref()?;
         held.is_served_at(now).then_some(&held.token)
     }
 
-    /// Whether the machine should be polled: there is no token to use, or its renewal falls due, or it was rejected.
+    /// Whether the machine should be polled: there is no token to use, or it didn't say yet that it has nothing to do, or
+    /// the time until which it had nothing is over.
     pub fn wants_poll(&self, now: Moment) -> bool {
-        let calm =
-            |held: &Held| held.is_usable_at(now) && !held.is_due_at(now) && !held.life.suspect;
-        !self.0.as_deref().is_some_and(calm)
+        self.token(now).is_none() || self.poll_at.is_reached_at(now)
     }
 }

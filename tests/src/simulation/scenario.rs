@@ -301,5 +301,7 @@ fn other_policy(random: &mut Random) -> RenewalPolicy {
     policy.store_retry_base = random.pick(&[10, 30]) * SECOND;
     policy.store_retry_cap = random.pick(&[60, 300]) * SECOND;
     policy.lease_poll = random.pick(&[2, 4]) * SECOND;
+    policy.store_patience = random.pick(&[0, 10]) * SECOND;
+    policy.look_interval = random.pick(&[1, 20]) * MINUTE;
     policy
 }

@@ -178,6 +178,22 @@ impl Host {
         }
     }
 
+    /// The same, while the store is tried again and then given up.
+    #[track_caller]
+    fn ticket_without_the_store(&mut self) -> FetchTicket {
+        for _ in 0..20 {
+            match self.poll() {
+                Action::Fetch(ticket) => return ticket,
+                Action::Wait { until, reason } => {
+                    assert_eq!(reason, Reason::StoreDown);
+                    self.pass(until.monotonic - self.now().monotonic);
+                }
+                Action::Store(_) => unreachable!("carried out"),
+            }
+        }
+        panic!("the store isn't given up");
+    }
+
     /// Fetches, and reports this.
     #[track_caller]
     fn fetch(&mut self, result: Result<Grant, FetchError>) {

@@ -9,6 +9,7 @@ fn the_first_poll_fetches_and_the_token_is_then_served() {
     assert!(host.cache.snapshot().wants_poll(host.now()));
     host.fetch_30_days("a");
     assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(host.wait().1, Reason::Fresh);
     assert!(!host.cache.snapshot().wants_poll(host.now()));
 }
 

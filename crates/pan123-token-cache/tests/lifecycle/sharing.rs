@@ -363,3 +363,29 @@ fn without_a_clock_of_the_stores_own_the_hosts_wall_clock_tells_what_is_left() {
         assert!(host.served().is_none(), "{sent:?}");
     }
 }
+
+#[test]
+fn a_newer_token_in_the_store_is_taken_over_while_the_one_at_hand_is_fresh() {
+    let clock = ManualClock::new(START);
+    let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock.clone()));
+    let mut host = Host::sharing(&store, &clock, 1);
+    host.fetch_30_days("a");
+    let (wait, reason) = host.wait();
+    assert_eq!(reason, Reason::Fresh);
+    // Each cache draws its share of 5 min.
+    assert!(
+        (2 * MINUTE + 29 * SECOND..=5 * MINUTE).contains(&wait),
+        "{wait:?}"
+    );
+    let newer = record("b", START.wall + MINUTE, 30 * DAY);
+    let key = StoreKey::of(&operation());
+    store.save(key, &newer, None, 30 * DAY).unwrap();
+
+    clock.advance(wait - SECOND);
+    assert!(!host.cache.snapshot().wants_poll(host.now()));
+    clock.advance(2 * SECOND);
+    assert!(host.cache.snapshot().wants_poll(host.now()));
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(host.served().as_deref(), Some("b"));
+}

@@ -1,0 +1,89 @@
+//! Why there is no token to hand out.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::failure::Failure;
+
+/// Why a caller gets no token. Cheap to clone: everyone who asked gets it. `Display` is one line that says it all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The last renewal brought nothing, and it is too early for another.
+    Renewal {
+        /// What happened.
+        failure: Failure,
+        /// How long until another is attempted, from when this was returned.
+        next_attempt: Duration,
+    },
+    /// The platform asked another cache on the same store to wait.
+    RateLimited {
+        /// How long until a renewal is attempted, from when this was returned.
+        next_attempt: Duration,
+    },
+    /// Nothing was decided within this time. What is under way goes on.
+    TimedOut(Duration),
+}
+
+impl TokenError {
+    /// What the last renewal failed with, where that is the reason.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Renewal { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Whether asking again later may well bring a token, without anybody's doing.
+    pub fn is_retryable(&self) -> bool {
+        self.failure().is_none_or(Failure::is_retryable)
+    }
+
+    /// How long the platform asked to be left alone, where it said so; from its answer on.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.failure()?.retry_after()
+    }
+
+    /// How long until another renewal is attempted: whoever asks earlier gets the same error. From when this was
+    /// returned.
+    pub fn next_attempt(&self) -> Option<Duration> {
+        match self {
+            Self::Renewal { next_attempt, .. } | Self::RateLimited { next_attempt } => {
+                Some(*next_attempt)
+            }
+            Self::TimedOut(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Renewal {
+                failure,
+                next_attempt,
+            } => write!(f, "{failure} (next attempt in {})", Seconds(*next_attempt)),
+            Self::RateLimited { next_attempt } => write!(
+                f,
+                "rate limited, as another process was told; next attempt in {}",
+                Seconds(*next_attempt)
+            ),
+            Self::TimedOut(waited) => write!(
+                f,
+                "no token within {}; try again later, or allow more time",
+                Seconds(*waited)
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TokenError {}
+
+/// To the tenth, which is as much as anyone can use.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} s", self.0.as_secs_f64())
+    }
+}
