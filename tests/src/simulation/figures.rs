@@ -88,9 +88,10 @@ fn fleet(hosts: usize, sharing: Sharing) -> Scenario {
     scenario.ends = ENDS;
     scenario.call_every = match hosts {
         0..=10 => 10 * MINUTE,
-        11..=100 => HOUR,
-        _ => 4 * HOUR,
+        _ => HOUR,
     };
+    // Like the providers: nothing happens unless someone wants a token.
+    scenario.eager = false;
     scenario.most_steps = u64::MAX;
     scenario
 }
