@@ -79,6 +79,7 @@ impl Sharing {
                 retry_at: now_at.saturating_add(random.half_to(policy.lease_poll)),
                 given_up: 0,
             });
+            self.end_lease(Duration::ZERO, now);
         }
     }
 

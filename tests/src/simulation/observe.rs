@@ -133,13 +133,15 @@ impl World {
         } else {
             (At::ZERO, At::ZERO)
         };
-        let refused = self
+        // Who is refused, or finds no connection, takes its turn at the gate all the same.
+        let no_connection = self.scenario.network.no_connection > 0;
+        let failing = self
             .hosts
             .iter()
-            .filter(|host| !host.secret_is_right)
+            .filter(|host| no_connection || !host.secret_is_right)
             .count()
             * self.scenario.caches_per_host;
-        let others = 1 + u32::try_from(refused).unwrap_or(0);
+        let others = 1 + u32::try_from(failing).unwrap_or(0);
         let watch = &mut self.nodes[node].watch;
         if served {
             watch.without_since = None;
@@ -153,7 +155,6 @@ impl World {
             + policy.fetch_timeout
             + policy.store_timeout * 4
             + self.scenario.network.latency * 2
-            // Who is refused takes its turn at the gate all the same.
             + (policy.min_interval + policy.lease_poll * 8) * if shares { others } else { 0 }
             + SECOND;
         rules::alive(now.saturating_sub(store_fault), bound, false)?;

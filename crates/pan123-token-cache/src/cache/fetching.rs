@@ -29,7 +29,7 @@ impl TokenCache {
         })
     }
 
-    pub(super) fn lineage(&self, now: Moment) -> Lineage {
+    fn lineage(&self, now: Moment) -> Lineage {
         // A suspect in the store is replaced even by a cache that never held it: the row of forced renewals goes on.
         let stored = self.lease().and_then(|lease| lease.stored.as_ref());
         let of = |held: &Held| self.lineage_of(held, now);
@@ -44,7 +44,7 @@ impl TokenCache {
     }
 
     /// What a fetch that replaces this token hands on.
-    pub(super) fn lineage_of(&self, held: &Held, now: Moment) -> Lineage {
+    fn lineage_of(&self, held: &Held, now: Moment) -> Lineage {
         // A token that lives for less than that has settled halfway.
         let settled = self.policy.settled_after.min(held.life.lifetime / 2);
         let before = if held.age_at(now) >= settled {
@@ -111,7 +111,7 @@ impl TokenCache {
         }
     }
 
-    pub(super) fn renewed(&mut self, fresh: Held, forced: bool, now: Moment) {
+    fn renewed(&mut self, fresh: Held, forced: bool, now: Moment) {
         self.tell(Event::Renewed {
             fingerprint: fresh.fingerprint,
             expires_at: fresh.token.expires_at(),

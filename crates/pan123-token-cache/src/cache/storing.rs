@@ -67,8 +67,6 @@ impl TokenCache {
                 Call::Save { .. } => sharing.save_failed = true,
                 _ => {}
             }
-        }
-        if let Some(sharing) = &mut self.sharing {
             sharing.failed(&self.policy, &mut self.random, now);
         }
         let call = call.name();
@@ -127,14 +125,7 @@ impl TokenCache {
         }
     }
 
-    pub(super) fn leased(
-        &mut self,
-        owner: Owner,
-        term: Duration,
-        lease: Lease,
-        asked: Moment,
-        now: Moment,
-    ) {
+    fn leased(&mut self, owner: Owner, term: Duration, lease: Lease, asked: Moment, now: Moment) {
         let Some(sharing) = &mut self.sharing else {
             return;
         };
@@ -167,6 +158,9 @@ impl TokenCache {
                 return;
             }
             Lease::Held(wait, stored) => (wait, stored, Reason::Leased),
+            Lease::Cool(wait, stored) if wait <= self.policy.min_interval => {
+                (wait, stored, Reason::Spacing)
+            }
             Lease::Cool(wait, stored) => (wait, stored, Reason::RateLimited),
         };
         // Whoever has no token looks again soon: the holder may be done long before its term ends.
@@ -184,7 +178,7 @@ impl TokenCache {
     }
 
     /// A stored token, as it would be in this cache's hands.
-    pub(super) fn read(&self, stored: Stored, asked: Moment) -> Held {
+    fn read(&self, stored: Stored, asked: Moment) -> Held {
         let Stored { record, left } = stored;
         let left = left.unwrap_or_else(|| {
             // Without a clock of the store's own, this host's tells; but not where it was set back since.
@@ -210,7 +204,7 @@ impl TokenCache {
     }
 
     /// Takes over a stored token, if it is better than the one at hand.
-    pub(super) fn adopt(&mut self, stored: Option<Stored>, asked: Moment, now: Moment) {
+    fn adopt(&mut self, stored: Option<Stored>, asked: Moment, now: Moment) {
         let Some(stored) = stored else {
             return;
         };

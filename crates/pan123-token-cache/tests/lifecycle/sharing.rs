@@ -80,7 +80,7 @@ fn spacing_holds_for_the_whole_fleet() {
     let (mut hosts, clock, _) = fleet(2);
     hosts[0].fetch(not_sent());
     hosts[0].wait();
-    assert_eq!(hosts[1].wait().1, Reason::RateLimited);
+    assert_eq!(hosts[1].wait().1, Reason::Spacing);
     clock.advance(SECOND);
     let _ = hosts[1].ticket();
 }
