@@ -1,10 +1,11 @@
 //! Where the platform is: the official address, or a test server's.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
+
+use crate::origins::Origin;
 
 /// The address under which the platform's API stands, checked and in one normal form.
 ///
@@ -13,7 +14,8 @@ use http::Uri;
 ///
 /// Since the client secret goes there, the scheme must be `https`, or `http` to a loopback host (`localhost`,
 /// 127.0.0.0/8, `[::1]`). Query, fragment and user info are refused. `Display` gives the address without a slash at its
-/// end, scheme and host in lower case, and no port where it is the scheme's own; equal addresses compare equal.
+/// end, scheme and host in lower case, an IPv6 address in its shortest form, and no port where it is the scheme's own;
+/// equal addresses compare equal.
 ///
 /// ```
 /// use pan123_token::BaseUrl;
@@ -39,8 +41,12 @@ impl BaseUrl {
     /// # Errors
     ///
     /// As for the other ways in, but for the rule on `http`.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as `TryFrom` takes it, so that one stands in for the other"
+    )]
     pub fn insecure(uri: Uri) -> Result<Self, BaseUrlError> {
-        Self::check(uri, true)
+        Self::check(&uri, true)
     }
 
     /// The address as text, as `Display` gives it.
@@ -53,43 +59,21 @@ impl BaseUrl {
         &self.access_token_uri
     }
 
-    fn check(uri: Uri, insecure: bool) -> Result<Self, BaseUrlError> {
-        let uri = uri.into_parts();
-        let (Some(scheme), Some(authority)) = (uri.scheme, uri.authority) else {
-            return Err(BaseUrlError::NotAbsolute);
-        };
-        let scheme = scheme.as_str().to_ascii_lowercase();
-        let default_port = match scheme.as_str() {
-            "https" => 443,
-            "http" => 80,
-            _ => return Err(BaseUrlError::Scheme),
-        };
-        if authority.as_str().contains('@') {
-            return Err(BaseUrlError::UserInfo);
-        }
-        let path = uri.path_and_query.as_ref();
-        if path.is_some_and(|path| path.query().is_some()) {
+    fn check(uri: &Uri, insecure: bool) -> Result<Self, BaseUrlError> {
+        let origin = Origin::of(uri)?;
+        if uri.query().is_some() {
             return Err(BaseUrlError::Query);
         }
-        let host = authority.host().to_ascii_lowercase();
-        let address = ip_address(&host)?;
-        if scheme == "http" && !insecure && !is_loopback(&host, address) {
+        if !origin.is_https() && !insecure && !origin.is_loopback() {
             return Err(BaseUrlError::NotHttps);
         }
-        let port = match &authority.as_str()[host.len()..] {
-            "" => String::new(),
-            port => match parse_port(port).ok_or(BaseUrlError::Port)? {
-                port if port == default_port => String::new(),
-                port => format!(":{port}"),
-            },
-        };
-        let prefix = path.map_or("", |path| path.path().trim_end_matches('/'));
+        let prefix = uri.path().trim_end_matches('/');
         // RFC 3986 has everything else percent-encoded; `Uri` lets it pass, even what would move a terminal's cursor.
         let in_path = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&b);
         if !prefix.bytes().all(in_path) {
             return Err(BaseUrlError::NotAUrl);
         }
-        let text = format!("{scheme}://{host}{port}{prefix}");
+        let text = format!("{origin}{prefix}");
         let access_token_uri = format!("{text}/api/v1/access_token")
             .parse()
             .map_err(|_| BaseUrlError::NotAUrl)?;
@@ -98,31 +82,6 @@ impl BaseUrl {
             access_token_uri,
         })
     }
-}
-
-/// A host in brackets is an IPv6 address or nothing; any other may be an IPv4 address.
-fn ip_address(host: &str) -> Result<Option<IpAddr>, BaseUrlError> {
-    if let Some(inner) = host.strip_prefix('[') {
-        let inner = inner.strip_suffix(']').ok_or(BaseUrlError::Host)?;
-        let address: Ipv6Addr = inner.parse().map_err(|_| BaseUrlError::Host)?;
-        return Ok(Some(address.into()));
-    }
-    if host.is_empty() {
-        return Err(BaseUrlError::Host);
-    }
-    Ok(host.parse().ok())
-}
-
-/// What stands behind the host: a colon and a number.
-fn parse_port(text: &str) -> Option<u16> {
-    let text = text.strip_prefix(':')?;
-    // `parse` alone would take a plus sign.
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|port| digits && *port > 0)
-}
-
-fn is_loopback(host: &str, address: Option<IpAddr>) -> bool {
-    host == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 impl Default for BaseUrl {
@@ -145,7 +104,7 @@ impl FromStr for BaseUrl {
             return Err(BaseUrlError::Fragment);
         }
         let uri = text.parse::<Uri>().map_err(|_| BaseUrlError::NotAUrl)?;
-        Self::check(uri, false)
+        Self::check(&uri, false)
     }
 }
 
@@ -153,7 +112,7 @@ impl TryFrom<Uri> for BaseUrl {
     type Error = BaseUrlError;
 
     fn try_from(uri: Uri) -> Result<Self, BaseUrlError> {
-        Self::check(uri, false)
+        Self::check(&uri, false)
     }
 }
 

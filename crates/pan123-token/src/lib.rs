@@ -85,6 +85,7 @@ mod envelope;
 mod fetch_error;
 mod get_access_token;
 mod grant;
+mod origins;
 mod rejection;
 mod response_error;
 mod server_text;
@@ -95,6 +96,7 @@ pub use credentials::{Credentials, CredentialsError};
 pub use fetch_error::{Cause, FetchError};
 pub use get_access_token::{GetAccessToken, MAX_RESPONSE_BYTES};
 pub use grant::Grant;
+pub use origins::Origins;
 pub use rejection::token_rejected;
 pub use response_error::{ErrorKind, ResponseError};
 

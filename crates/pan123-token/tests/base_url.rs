@@ -37,6 +37,7 @@ fn an_address_is_kept_in_one_normal_form() {
         ("http://localhost:443", "http://localhost:443"),
         ("http://[::1]:8080/", "http://[::1]:8080"),
         ("https://[2001:DB8::1]", "https://[2001:db8::1]"),
+        ("https://[2001:0DB8:0::0001]:0443", "https://[2001:db8::1]"),
     ] {
         let base_url: BaseUrl = text.parse().unwrap();
         assert_eq!(base_url.to_string(), normal);
