@@ -14,8 +14,8 @@ use std::time::Duration;
 use http::header::{DATE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use pan123_token::{
-    Credentials, ErrorKind, GetAccessToken, Grant, MAX_RESPONSE_BYTES, ResponseError,
-    token_rejected,
+    Credentials, ErrorKind, GetAccessToken, Grant, MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES,
+    RejectionWatch, ResponseError, token_rejected,
 };
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -47,6 +47,32 @@ pub(crate) fn check(input: &[u8]) {
     if let Some(expected) = is_rejected(&response) {
         assert_eq!(rejected, expected, "token_rejected");
     }
+    check_watch(rejected, &response);
+}
+
+/// The verdict is the same where the body passes by, however it is cut; and a long body is no rejection.
+fn check_watch(rejected: bool, response: &Response<Vec<u8>>) {
+    let body = response.body();
+    let expected = rejected && body.len() <= MAX_REJECTION_BYTES;
+    let watch = |sizes: &mut dyn Iterator<Item = usize>, length: Option<usize>| {
+        let mut watch = RejectionWatch::new(response, length.map(|length| length as u64));
+        let mut rest = &body[..];
+        for size in sizes {
+            let (chunk, behind) = rest.split_at(size.min(rest.len()));
+            watch.push(chunk);
+            rest = behind;
+        }
+        watch.push(rest);
+        watch.finish()
+    };
+    assert_eq!(watch(&mut std::iter::empty(), Some(body.len())), expected);
+    assert_eq!(
+        watch(&mut std::iter::repeat_n(1, body.len()), None),
+        expected
+    );
+    // Its own bytes say where it is cut, so that a fuzzer can choose.
+    let sizes = &mut body.iter().map(|byte| usize::from(byte % 64));
+    assert_eq!(watch(sizes, None), expected);
 }
 
 /// Panics where the verdict on the response breaks a rule.
