@@ -40,9 +40,10 @@ mod proxy;
 pub use client::{Client, ClientBuilder, client};
 pub use fetch::fetch;
 pub use pan123_token::{
-    self, AccessToken, AccessTokenError, BaseUrl, BaseUrlError, Cause, Credentials,
-    CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
-    MAX_RESPONSE_BYTES, OffsetDateTime, ResponseError, http, time, token_rejected,
+    self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
+    Credentials, CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
+    MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, RejectionWatch,
+    ResponseError, http, time, token_rejected,
 };
 
 // What the signatures of `fetch` and `client()` name.

@@ -41,9 +41,10 @@ mod fetch;
 pub use agent::{AgentBuilder, agent};
 pub use fetch::fetch;
 pub use pan123_token::{
-    self, AccessToken, AccessTokenError, BaseUrl, BaseUrlError, Cause, Credentials,
-    CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
-    MAX_RESPONSE_BYTES, OffsetDateTime, ResponseError, http, time, token_rejected,
+    self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
+    Credentials, CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
+    MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, RejectionWatch,
+    ResponseError, http, time, token_rejected,
 };
 
 // The client, in the version that `fetch` takes.

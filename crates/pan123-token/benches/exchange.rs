@@ -10,7 +10,10 @@ use std::borrow::Cow;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{Request, Response};
-use pan123_token::{Credentials, GetAccessToken, token_rejected};
+use pan123_token::{
+    AccessToken, Authorization, BaseUrl, Credentials, GetAccessToken, OffsetDateTime, Origins,
+    RejectionWatch, token_rejected,
+};
 use serde::Deserialize;
 
 #[global_allocator]
@@ -82,6 +85,41 @@ fn judged_reply(bencher: Bencher<'_, '_>) {
 fn judged_rejection(bencher: Bencher<'_, '_>) {
     let response = Response::new(r#"{"code":401,"message":"access_token无效","data":null}"#);
     bencher.bench(|| token_rejected(black_box(&response)));
+}
+
+#[divan::bench(sample_size = 100, name = "rejection: watched")]
+fn watched_rejection(bencher: Bencher<'_, '_>) {
+    let response = Response::new(r#"{"code":401,"message":"access_token无效","data":null}"#);
+    bencher.bench(|| {
+        let mut watch = RejectionWatch::new(black_box(&response), None);
+        watch.push(response.body().as_bytes());
+        watch.finish()
+    });
+}
+
+#[divan::bench(sample_size = 100, name = "business call: looked at")]
+fn call_looked_at(bencher: Bencher<'_, '_>) {
+    let origins = Origins::of(&BaseUrl::default());
+    let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(());
+    let request = request.unwrap();
+    bencher.bench(|| Authorization::of(black_box(&request), &origins));
+}
+
+#[divan::bench(sample_size = 100, name = "business call: authorized")]
+fn call_authorized(bencher: Bencher<'_, '_>) {
+    let origins = Origins::of(&BaseUrl::default());
+    let token = AccessToken::new("eyJhbGciOi.eyJzdWIi.c2ln", OffsetDateTime::UNIX_EPOCH).unwrap();
+    // With room for the headers, which is the caller's to make.
+    let mut request = Request::get("https://open-api.123pan.com/api/v1/user/info")
+        .header("authorization", "")
+        .header("platform", "")
+        .body(())
+        .unwrap();
+    bencher.bench_local(|| {
+        request.headers_mut().remove("authorization");
+        let authorization = Authorization::of(&request, &origins).unwrap();
+        authorization.authorize(request.headers_mut(), &token)
+    });
 }
 
 #[divan::bench(sample_size = 100, name = "request: bare http::Request")]

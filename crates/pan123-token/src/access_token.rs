@@ -98,6 +98,7 @@ impl AccessToken {
     /// either are replaced.
     ///
     /// They belong on calls to the platform's API alone, not on a pre-signed upload URL, and not on another host.
+    /// [`Authorization`](crate::Authorization) sees to that.
     pub fn authorize(&self, headers: &mut HeaderMap) {
         headers.insert(AUTHORIZATION, self.authorization());
         insert_platform(headers);

@@ -5,8 +5,11 @@
 //! One API operation, both of its halves: [`GetAccessToken::request`] builds the [`http::Request`], and
 //! [`GetAccessToken::parse_response`] judges the [`http::Response`] and answers with a [`Grant`] or with a
 //! [`ResponseError`] that says what happened and what to do. Around it stand the nouns of the exchange:
-//! [`Credentials`], [`BaseUrl`], [`AccessToken`]; [`token_rejected`], which tells whether a business call was refused
-//! because of its token; and [`FetchError`], in which an adapter reports how an exchange failed.
+//! [`Credentials`], [`BaseUrl`], [`AccessToken`]; and [`FetchError`], in which an adapter reports how an exchange failed.
+//!
+//! And what every other call of the platform, a *business call*, has to do with the token: [`Authorization`] puts it into
+//! the head, [`Origins`] are the servers that may see it, and [`token_rejected`] and [`RejectionWatch`] tell whether the
+//! call was refused because of it.
 //!
 //! # Out of scope
 //!
@@ -41,12 +44,6 @@
 //! assert_eq!(grant.token.secret(), "eyJhbGciOi.eyJzdWIi.c2ln");
 //! assert_eq!(grant.lifetime(), Some(std::time::Duration::from_secs(30 * 86_400)));
 //!
-//! // Every other call of the platform carries the token and the platform header.
-//! let mut headers = http::HeaderMap::new();
-//! grant.token.authorize(&mut headers);
-//! assert_eq!(headers["authorization"], "Bearer eyJhbGciOi.eyJzdWIi.c2ln");
-//! assert_eq!(headers["platform"], "open_platform");
-//!
 //! // Under most statuses the code in the body decides.
 //! let response = http::Response::new(r#"{"code":429,"message":"请求太频繁","data":null}"#);
 //! let error = operation.parse_response(&response).unwrap_err();
@@ -70,6 +67,45 @@
 //!    with any other code is [`Refused`](ErrorKind::Refused).
 //! 4. Anything else is [`NotApi`](ErrorKind::NotApi): a proxy's page, a redirect, an array, no `code`.
 //!
+//! # Authorizing business calls
+//!
+//! Each business call carries two headers, `Authorization` and `Platform`, and its reply may say that the token is none
+//! any more: it ended, or newer ones took it offline. Whoever carries such calls out goes through these steps, as
+//! `pan123-token-hyper` and `pan123-token-ureq` do:
+//!
+//! 1. [`Authorization::of`] the request. There is none for a server that is not among the [`Origins`], and none where
+//!    the caller authorizes the request himself: such a request goes out as it is.
+//! 2. [`Authorization::authorize`] puts the token in.
+//! 3. The reply is judged: by [`token_rejected`] where its body is at hand, else by a [`RejectionWatch`] while the body
+//!    passes by. A rejection is reported to whoever keeps the token.
+//! 4. A rejected call may be repeated, once and with another token: [`Authorized::repeat`].
+//!
+//! ```
+//! use pan123_token::{AccessToken, Authorization, Authorized, BaseUrl, Origins, token_rejected};
+//! # use http::{Request, Response};
+//! # let expiry = pan123_token::OffsetDateTime::UNIX_EPOCH;
+//! # let (token, newer) = (AccessToken::new("a.b.c", expiry)?, AccessToken::new("d.e.f", expiry)?);
+//! # let send = |request: &Request<()>| Response::new(match request.headers()["authorization"].to_str() {
+//! #     Ok("Bearer d.e.f") => r#"{"code":0,"message":"ok","data":{"username":"me"}}"#,
+//! #     _ => r#"{"code":401,"message":"tokens number has exceeded the limit","data":null}"#,
+//! # });
+//!
+//! let origins = Origins::of(&BaseUrl::default());
+//! let mut request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(())?;
+//! let Some(authorization) = Authorization::of(&request, &origins) else { unreachable!() };
+//!
+//! let authorized: Authorized = authorization.authorize(request.headers_mut(), &token);
+//! assert_eq!(request.headers()["authorization"], "Bearer a.b.c");
+//! assert_eq!(request.headers()["platform"], "open_platform");
+//!
+//! let mut response = send(&request);
+//! if token_rejected(&response) && authorized.repeat(request.headers_mut(), &newer) {
+//!     response = send(&request);
+//! }
+//! assert!(!token_rejected(&response));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Secrets
 //!
 //! Neither the client secret nor a token appears in `Debug`, in `Display` or in an error of this crate; what the server
@@ -78,6 +114,7 @@
 //! prints that body's bytes, and the buffers of an HTTP client and the kernel are beyond reach.
 
 mod access_token;
+mod authorization;
 mod base_url;
 mod credentials;
 mod dates;
@@ -91,6 +128,7 @@ mod response_error;
 mod server_text;
 
 pub use access_token::{AccessToken, AccessTokenError, Fingerprint};
+pub use authorization::{Authorization, Authorized};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use credentials::{Credentials, CredentialsError};
 pub use fetch_error::{Cause, FetchError};
