@@ -127,15 +127,13 @@ impl RejectionWatch {
         if bytes > MAX_REJECTION_BYTES || begins_otherwise {
             return;
         }
-        if object.capacity() - object.len() < piece.len() {
-            // One chunk is the usual case. From the second on, there is room for all that may come.
-            let room = if object.is_empty() {
-                piece.len()
-            } else {
-                MAX_REJECTION_BYTES - object.len()
-            };
-            object.reserve_exact(room);
-        }
+        // One chunk is the usual case. From the second on, there is room for all that may come.
+        let room = if object.is_empty() {
+            piece.len()
+        } else {
+            MAX_REJECTION_BYTES - object.len()
+        };
+        object.reserve_exact(room);
         object.extend_from_slice(piece);
         self.seen = Seen::Candidate { object, bytes };
     }
@@ -174,4 +172,33 @@ fn is_json(headers: &HeaderMap) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let (_, format) = essence.rsplit_once(['/', '+']).unwrap_or_default();
     format.eq_ignore_ascii_case("json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes the copy takes after each chunk.
+    fn copied(chunks: &[&[u8]]) -> Vec<usize> {
+        let mut watch = RejectionWatch::new(&Response::new(()), None);
+        let mut copied = |chunk: &&[u8]| {
+            watch.push(chunk);
+            match &watch.seen {
+                Seen::Candidate { object, .. } => object.capacity(),
+                _ => 0,
+            }
+        };
+        chunks.iter().map(&mut copied).collect()
+    }
+
+    #[test]
+    fn the_copy_takes_what_came_at_first_and_then_at_most_the_limit() {
+        let (half, blanks) = ([b'{'; 2048], [b' '; 2048]);
+        assert_eq!(copied(&[b"  {}"]), [2]);
+        assert_eq!(copied(&[b" ", b"{", b"}", b" "]), [0, 1, 4096, 4096]);
+        assert_eq!(copied(&[&half, &half]), [2048, 4096]);
+        assert_eq!(copied(&[&blanks, &half]), [0, 2048]);
+        assert_eq!(copied(&[&half, &half, b"}"]), [2048, 4096, 0]);
+        assert_eq!(copied(&[b"<html>", b"{"]), [0, 0]);
+    }
 }
