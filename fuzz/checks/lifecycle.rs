@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::mem::Discriminant;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -142,6 +143,7 @@ struct World {
     /// Until when a fetch is allowed to start under it.
     lease: Option<Moment>,
     calls_at_once: u32,
+    kinds_seen: Vec<Discriminant<Event>>,
     trace: Vec<Note>,
 }
 
@@ -204,6 +206,7 @@ impl World {
             store_in_trouble: false,
             lease: None,
             calls_at_once: 0,
+            kinds_seen: Vec::new(),
             trace: Vec::new(),
         }
     }
@@ -575,7 +578,12 @@ impl World {
                 Event::StoreRecovered => self.store_in_trouble = false,
                 _ => {}
             }
-            silent(&event);
+            // Those of one kind print alike, and printing is what costs time here.
+            let kind = std::mem::discriminant(&event);
+            if !self.kinds_seen.contains(&kind) {
+                self.kinds_seen.push(kind);
+                silent(&event);
+            }
             self.trace.push(Note::Event(event));
         }
     }

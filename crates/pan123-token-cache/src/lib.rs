@@ -35,7 +35,9 @@
 //!                        deadline passed: as a failure that may have cost a token
 //! ```
 //!
-//! Without a store, or while it is in trouble, the way leads straight from the need to the fetch.
+//! Without a store, the way leads straight from the need to the fetch. A store that fails is tried again for a few seconds
+//! first, since a fleet in which every failing call costs a token of its own knocks itself offline. And while its token is
+//! fresh, a cache looks into the store every few minutes, so that it follows the others before the platform drops it.
 //!
 //! What holds at any time:
 //!
