@@ -35,6 +35,8 @@ pub struct TokenCache {
     held: Option<Arc<Held>>,
     /// Tokens that were rejected here, the newest last: they are not taken from the store again.
     rejected: VecDeque<Fingerprint>,
+    /// The token that someone wants another one instead of.
+    refresh: Refresh,
     /// The one action that is under way.
     flight: Option<Flight>,
     next_id: u64,
@@ -72,6 +74,15 @@ struct Hold {
     /// While none can.
     without: Duration,
     reason: Reason,
+}
+
+/// Whether a renewal was asked for that isn't due.
+#[derive(Clone, Copy, Debug)]
+enum Refresh {
+    No,
+    /// By a cache that held nothing yet.
+    Wanted,
+    InsteadOf(Fingerprint),
 }
 
 /// What is to be done about the token.
@@ -119,6 +130,7 @@ impl TokenCache {
             latest: Duration::ZERO,
             held: None,
             rejected: VecDeque::new(),
+            refresh: Refresh::No,
             flight: None,
             next_id: 0,
             hold: Hold {
@@ -245,6 +257,30 @@ impl TokenCache {
         Rejection::Suspect { replaceable_in }
     }
 
+    /// Asks for another token than the one at hand, though that may be fresh: a newer one from the store, or else a
+    /// renewal. It keeps to the spacing, the backoff and the lease as any other, and the one at hand is served meanwhile.
+    ///
+    /// A cache that holds nothing yet wants another one than it finds in the store.
+    pub fn refresh(&mut self) {
+        self.refresh = match &self.held {
+            Some(held) => Refresh::InsteadOf(held.fingerprint),
+            None => Refresh::Wanted,
+        };
+        self.poll_at = Moment::default();
+    }
+
+    /// Whether a token that was [asked for](Self::refresh) is still to come. A failure leaves it wanted.
+    pub fn is_refreshing(&self) -> bool {
+        match self.refresh {
+            Refresh::No => false,
+            Refresh::Wanted => true,
+            Refresh::InsteadOf(unwanted) => self
+                .held
+                .as_ref()
+                .is_none_or(|held| held.fingerprint == unwanted),
+        }
+    }
+
     /// What to tell a caller who has no token when [`poll`](Self::poll) found nothing to do. `None` where the wait is worth
     /// it: someone is fetching, or may do so in a moment.
     pub fn token_error(&self, until: Moment, reason: Reason, now: Moment) -> Option<TokenError> {
@@ -333,6 +369,9 @@ impl TokenCache {
             .sharing
             .as_ref()
             .and_then(|it| it.left_alone_until(now));
+        if self.is_refreshing() {
+            return Need::Renewal { serving: true };
+        }
         let interval = self.policy.look_interval.saturating_mul(self.share) / 1024;
         let (until, reason, interval) = if held.life.suspect && !held.is_due_at(now) {
             let until = now.after(held.until_forced(now));

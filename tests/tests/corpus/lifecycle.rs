@@ -40,6 +40,14 @@ const SCENARIOS: &[(&str, &str)] = &[
         "many-failures",
         "01 p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 w p f00 ",
     ),
+    (
+        "asked-for",
+        "01 p g0y10 n p w p g0y10 p n p f07 p w p g0y10 p w",
+    ),
+    (
+        "asked-for-in-a-fleet",
+        "11 n s00 p s00 p g0y10 p s00 p s00 p n p s00 p s00 p g0y10 h9",
+    ),
     ("born-over", "01 p g0010 p w p g0y10"),
     ("unchanged", "01 p g0y10 w p g0y11 w p g0z11 p"),
     ("short-life", "21 p g0k10 w p g0c10 w p w p g05 10 p"),

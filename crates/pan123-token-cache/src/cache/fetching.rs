@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pan123_token::Grant;
 
-use super::{FlightKind, Hold, TokenCache};
+use super::{FlightKind, Hold, Refresh, TokenCache};
 use crate::action::{Action, FetchTicket, Lineage, Reason};
 use crate::event::Event;
 use crate::failure::Failure;
@@ -118,6 +118,7 @@ impl TokenCache {
             forced,
         });
         self.held = Some(Arc::new(fresh));
+        self.refresh = Refresh::No;
         self.failures = 0;
         self.maybe_issued = 0;
         self.last_failure = None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FlightKind, Need, TokenCache};
+use super::{FlightKind, Need, Refresh, TokenCache};
 use crate::action::{Action, Reason};
 use crate::event::Event;
 use crate::held::{Held, Life};
@@ -232,6 +232,9 @@ impl TokenCache {
             fingerprint: stored.fingerprint,
             expires_at: stored.token.expires_at(),
         });
+        if matches!(self.refresh, Refresh::Wanted) {
+            self.refresh = Refresh::InsteadOf(stored.fingerprint);
+        }
         self.held = Some(Arc::new(stored));
         self.failures = 0;
         self.maybe_issued = 0;

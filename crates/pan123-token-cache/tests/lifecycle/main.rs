@@ -11,6 +11,7 @@
 mod backoff;
 mod clocks;
 mod events;
+mod refresh;
 mod rejection;
 mod renewal;
 mod sharing;

@@ -1,0 +1,86 @@
+//! Renewals that someone asks for.
+
+use super::*;
+
+#[test]
+fn a_fresh_token_is_renewed_when_someone_asks_and_served_meanwhile() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(HOUR);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    host.cache.refresh();
+    assert!(host.cache.snapshot().wants_poll(host.now()));
+    let ticket = host.ticket();
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert!(host.cache.is_refreshing());
+
+    let result = grant("b", host.now().wall, 30 * DAY);
+    host.cache.fetched(ticket, result, host.now());
+    assert_eq!(host.served().as_deref(), Some("b"));
+    assert!(!host.cache.is_refreshing());
+    assert_eq!(host.wait().1, Reason::Fresh);
+}
+
+#[test]
+fn it_keeps_to_the_spacing_and_the_backoff() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.cache.refresh();
+    assert_eq!(host.wait(), (SECOND, Reason::Spacing));
+    host.pass(SECOND);
+    host.fetch(rate_limited());
+    assert_eq!(host.served().as_deref(), Some("a"));
+    let (wait, reason) = host.wait();
+    assert_eq!(reason, Reason::RateLimited);
+    assert!(wait >= SECOND, "{wait:?}");
+    // It is still wanted.
+    assert!(host.cache.is_refreshing());
+    host.pass(wait);
+    let _ = host.ticket();
+}
+
+#[test]
+fn the_same_token_over_again_is_no_success() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(HOUR);
+    host.cache.refresh();
+    host.fetch(grant("a", START.wall, 30 * DAY));
+    assert!(host.cache.is_refreshing());
+    assert!(matches!(
+        host.events().last(),
+        Some(Event::RenewalFailed { .. })
+    ));
+}
+
+#[test]
+fn a_cache_that_held_nothing_wants_another_than_the_stored_one() {
+    let clock = ManualClock::new(START);
+    let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock.clone()));
+    let mut first = Host::sharing(&store, &clock, 1);
+    first.fetch_30_days("a");
+    let _ = first.poll();
+    clock.advance(HOUR);
+
+    let mut second = Host::sharing(&store, &clock, 2);
+    let mut third = Host::sharing(&store, &clock, 3);
+    second.cache.refresh();
+    third.cache.refresh();
+    let ticket = second.ticket();
+    // Meanwhile the other finds the old one, and the lease taken.
+    assert_eq!(third.wait().1, Reason::Leased);
+    assert_eq!(third.served().as_deref(), Some("a"));
+    let result = grant("b", clock_wall(&clock), 30 * DAY);
+    second.cache.fetched(ticket, result, second.now());
+    let _ = second.poll();
+    assert_eq!(second.served().as_deref(), Some("b"));
+    // One renewal serves both.
+    clock.advance(MINUTE);
+    assert_eq!(third.wait().1, Reason::Fresh);
+    assert_eq!(third.served().as_deref(), Some("b"));
+    assert!(!third.cache.is_refreshing());
+}
+
+fn clock_wall(clock: &ManualClock) -> Duration {
+    pan123_token_cache::Clock::now(clock).wall
+}
