@@ -17,6 +17,7 @@ mod renewal;
 mod sharing;
 mod store_trouble;
 mod tickets;
+mod token_error;
 
 use std::sync::Arc;
 use std::time::Duration;

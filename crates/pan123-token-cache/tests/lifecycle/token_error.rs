@@ -1,0 +1,122 @@
+//! What a caller without a token is told.
+
+use pan123_token_cache::{Failure, TokenError};
+
+use super::*;
+
+/// What the last poll said, for a caller who has no token.
+#[track_caller]
+fn told(host: &mut Host) -> Option<TokenError> {
+    let now = host.now();
+    match host.poll() {
+        Action::Wait { until, reason } => host.cache.token_error(until, reason, now),
+        other => panic!("no wait: {other:?}"),
+    }
+}
+
+#[test]
+fn after_a_failure_it_is_that_failure_and_the_time_of_the_next_attempt() {
+    let mut host = Host::alone();
+    host.fetch(refused());
+    let error = told(&mut host).unwrap();
+    assert_eq!(error.failure(), host.cache.last_failure());
+    let next_attempt = error.next_attempt().unwrap();
+    assert!(
+        (30 * SECOND..=15 * MINUTE).contains(&next_attempt),
+        "{next_attempt:?}"
+    );
+    assert!(!error.is_retryable());
+    assert_eq!(error.retry_after(), None);
+    assert!(
+        error.to_string().contains("code 1") && error.to_string().contains("(next attempt in "),
+        "{error}"
+    );
+
+    host.pass(next_attempt);
+    host.fetch(parse(
+        &http::Response::builder()
+            .status(429)
+            .header("retry-after", "600")
+            .body(String::new())
+            .unwrap(),
+    ));
+    let error = told(&mut host).unwrap();
+    assert_eq!(error.retry_after(), Some(600 * SECOND));
+    assert_eq!(error.next_attempt(), Some(600 * SECOND));
+    assert!(error.is_retryable());
+    assert!(
+        error.to_string().ends_with("(next attempt in 600.0 s)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn where_another_cache_was_told_to_wait_it_says_so() {
+    let clock = ManualClock::new(START);
+    let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock.clone()));
+    let mut first = Host::sharing(&store, &clock, 1);
+    let mut second = Host::sharing(&store, &clock, 2);
+    first.fetch(parse(
+        &http::Response::builder()
+            .status(429)
+            .header("retry-after", "600")
+            .body(String::new())
+            .unwrap(),
+    ));
+    let _ = first.poll();
+    let error = told(&mut second).unwrap();
+    let TokenError::RateLimited { next_attempt } = error else {
+        panic!("{error:?}");
+    };
+    assert!(next_attempt <= SECOND, "the store is asked again soon");
+    assert!(error.is_retryable());
+    assert_eq!(error.next_attempt(), Some(next_attempt));
+    assert_eq!((error.failure(), error.retry_after()), (None, None));
+}
+
+#[test]
+fn a_wait_for_whoever_fetches_is_worth_it() {
+    let clock = ManualClock::new(START);
+    let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock.clone()));
+    let mut first = Host::sharing(&store, &clock, 1);
+    let mut second = Host::sharing(&store, &clock, 2);
+    let ticket = first.ticket();
+    assert_eq!(told(&mut first), None);
+    assert_eq!(told(&mut second), None);
+    drop(ticket);
+}
+
+#[test]
+fn each_error_is_one_line() {
+    let renewal = TokenError::Renewal {
+        failure: Failure::Dropped,
+        next_attempt: SECOND / 2,
+    };
+    assert_eq!(
+        renewal.to_string(),
+        "the renewal was given up before it ended; try again later (next attempt in 0.5 s)"
+    );
+    let limited = TokenError::RateLimited {
+        next_attempt: MINUTE,
+    };
+    assert_eq!(
+        limited.to_string(),
+        "rate limited, as another process was told; next attempt in 60.0 s"
+    );
+    let timed_out = TokenError::TimedOut(30 * SECOND);
+    assert_eq!(
+        timed_out.to_string(),
+        "no token within 30.0 s; try again later, or allow more time"
+    );
+    assert_eq!(timed_out.next_attempt(), None);
+    assert!(timed_out.is_retryable());
+}
+
+#[test]
+fn what_a_clock_or_a_certificate_must_mend_is_not_worth_a_retry() {
+    assert!(!Failure::BornOver.is_retryable());
+    assert!(Failure::Unchanged.is_retryable());
+    assert!(Failure::Dropped.is_retryable());
+    assert!(!Failure::Fetch(FetchError::Tls("no trust".into())).is_retryable());
+    assert!(Failure::Fetch(FetchError::Connect("refused".into())).is_retryable());
+}
