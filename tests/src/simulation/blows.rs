@@ -24,7 +24,7 @@ impl World {
                 node.unserved_since = None;
                 let life = node.life;
                 if let Some(store) = &node.store {
-                    store.state().died(cache);
+                    store.died(cache);
                 }
                 self.fault(cache, self.now);
                 self.queue

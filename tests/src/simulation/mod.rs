@@ -1,8 +1,9 @@
 //! A simulation of the token's life: hosts, processes, clocks, the network, the platform and the store, over virtual time.
 //!
 //! In scope: whether the state machine of `pan123-token-cache` keeps the thirteen rules of its life (`rules`), whatever
-//! goes wrong around it (`fault`); and what that costs, in tokens and in failing calls ([`figures`]). Out of scope: the
-//! adapters and the real stores, which have tests of their own.
+//! goes wrong around it (`fault`); and what that costs, in tokens and in failing calls ([`figures`]). A short form of it
+//! goes on in real time, with real stores in place of their model ([`run_over`]). Out of scope: the adapters, which have
+//! tests of their own.
 //!
 //! A seed picks a scenario and all that happens in it. Nothing else does: no clock, no thread, no hash's key. So a seed that
 //! breaks a rule can be run again, with a trace: `cargo run --release -p pan123-token-tests --bin simulate -- --seed N --trace`.
@@ -30,6 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use fault::Fault;
 pub use rules::Broken;
 pub use scenario::{Scenario, Sharing};
+pub use store::OpenStore;
 pub use tally::Tally;
 
 use world::World;
@@ -49,7 +51,15 @@ pub struct Outcome {
 
 /// Runs a scenario to its end, or to the first broken rule.
 pub fn run(scenario: Scenario, traced: bool) -> Outcome {
-    let mut world = World::new(scenario, traced);
+    carry_out(World::new(scenario, traced, None))
+}
+
+/// Runs a scenario in real time, with real stores. What happened comes with it.
+pub fn run_over(scenario: Scenario, open: &OpenStore) -> Outcome {
+    carry_out(World::new(scenario, true, Some(open)))
+}
+
+fn carry_out(mut world: World) -> Outcome {
     // Rule 10: nothing panics.
     let result = catch_unwind(AssertUnwindSafe(|| world.run()));
     let broken = match result {

@@ -225,6 +225,52 @@ impl Scenario {
         scenario
     }
 
+    /// One that is over in less than a minute of real time: tokens that live 12 seconds, and one or two faults.
+    ///
+    /// What befalls the store itself is left out: here it is a real one.
+    pub fn short(seed: u64, sharing: Sharing) -> Self {
+        const FAULTS: [Fault; 15] = [
+            Fault::WrongClocks,
+            Fault::Forks,
+            Fault::Deaths,
+            Fault::NoConnection,
+            Fault::Losses,
+            Fault::Delays,
+            Fault::Duplicates,
+            Fault::Dropped,
+            Fault::Overload,
+            Fault::Gateway,
+            Fault::NoDate,
+            Fault::Always401,
+            Fault::StoreFails,
+            Fault::StoreSlow,
+            Fault::StoreFull,
+        ];
+        let mut random = Random::new(seed);
+        let (hosts, caches) = match sharing {
+            Sharing::File => (2, 3),
+            _ => (3, 2),
+        };
+        let mut scenario = Self::plain(seed, sharing, hosts, caches, 12 * SECOND);
+        scenario.policy = quick_policy();
+        scenario.call_every = SECOND / 5;
+        scenario.faults_end = 20 * SECOND;
+        scenario.ends = 35 * SECOND;
+        scenario.network.latency = SECOND / 50;
+        scenario.store.latency = SECOND / 100;
+        for fault in [
+            Some(random.pick(&FAULTS)),
+            random.chance(500).then(|| random.pick(&FAULTS)),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            scenario.suffer(fault, &mut random);
+        }
+        scenario.habits.longest_retry_after = scenario.habits.longest_retry_after.min(3);
+        scenario
+    }
+
     /// Without anything that goes wrong.
     pub(crate) fn plain(
         seed: u64,
@@ -278,6 +324,28 @@ impl Scenario {
             most_steps: 40_000,
         }
     }
+}
+
+/// One for lives of a few seconds.
+fn quick_policy() -> RenewalPolicy {
+    let millis = Duration::from_millis;
+    let mut policy = RenewalPolicy::default();
+    policy.min_interval = millis(300);
+    policy.fetch_timeout = SECOND;
+    policy.store_timeout = SECOND;
+    policy.lease_term = 4 * SECOND;
+    policy.backoff_base = millis(200);
+    policy.backoff_cap = 2 * SECOND;
+    policy.backoff_cap_serving = 3 * SECOND;
+    policy.refused_base = SECOND;
+    policy.rejection_floor = SECOND;
+    policy.rejection_floor_cap = 4 * SECOND;
+    policy.store_patience = SECOND;
+    policy.store_retry_base = SECOND;
+    policy.store_retry_cap = 3 * SECOND;
+    policy.lease_poll = millis(200);
+    policy.look_interval = 2 * SECOND;
+    policy
 }
 
 /// One in which each figure differs from the default.

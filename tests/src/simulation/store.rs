@@ -1,6 +1,7 @@
-//! A store in memory over the simulation's time: with a clock of its own, like Redis, or without one, like a file.
+//! A store in memory over the simulation's time: with a clock of its own, like Redis, or without one, like a file. Or a
+//! real one behind the same faults.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pan123_token::Fingerprint;
@@ -91,11 +92,23 @@ pub(crate) struct Gate {
     pub(crate) ends: At,
 }
 
-pub(crate) struct ModelStore(Mutex<State>);
+/// Opens a real store, as a process of this host does.
+pub type OpenStore = Arc<dyn Fn(usize) -> Arc<dyn TokenStore> + Send + Sync>;
+
+pub(crate) struct ModelStore {
+    state: Mutex<State>,
+    real: Option<Real>,
+}
+
+struct Real {
+    host: usize,
+    open: OpenStore,
+    opened: Mutex<Arc<dyn TokenStore>>,
+}
 
 impl ModelStore {
     pub(crate) fn new(kind: Kind, forms: bool) -> Self {
-        Self(Mutex::new(State {
+        let state = Mutex::new(State {
             now: At::ZERO,
             mode: Mode::Well,
             caller: 0,
@@ -107,11 +120,40 @@ impl ModelStore {
             gate: None,
             cool: At::ZERO,
             stuck: At::ZERO,
-        }))
+        });
+        Self { state, real: None }
+    }
+
+    /// One process's way to a real store. Of the model, only what the rules ask about this process's own calls is left.
+    pub(crate) fn before(open: &OpenStore, host: usize) -> Self {
+        Self {
+            real: Some(Real {
+                host,
+                open: Arc::clone(open),
+                opened: Mutex::new(open(host)),
+            }),
+            ..Self::new(Kind::Redis, false)
+        }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn real(&self) -> Option<Arc<dyn TokenStore>> {
+        let opened = self.real.as_ref()?.opened.lock();
+        Some(Arc::clone(&*opened.unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// A process died: its locks are free.
+    pub(crate) fn died(&self, caller: usize) {
+        if let Some(real) = &self.real {
+            // Closed before it is opened anew, as by a process.
+            let mut opened = real.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            *opened = Arc::new(ModelStore::new(Kind::Redis, false));
+            *opened = (real.open)(real.host);
+        }
+        self.state().died(caller);
     }
 }
 
@@ -132,8 +174,7 @@ impl State {
         }
     }
 
-    /// A process died: its locks are free.
-    pub(crate) fn died(&mut self, caller: usize) {
+    fn died(&mut self, caller: usize) {
         if self.kind == Kind::File {
             self.gate = self.gate.filter(|gate| gate.caller != caller);
         }
@@ -165,6 +206,38 @@ impl State {
         }
     }
 
+    fn lease(&mut self, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        let stored = self.read()?;
+        let (now, caller) = (self.now, self.caller);
+        let lasts = |gate: &Gate| match self.kind {
+            Kind::Redis => now < gate.ends,
+            // The process that holds it may take it anew once it is over.
+            Kind::File => gate.caller != caller || now < gate.ends,
+        };
+        let held = self
+            .gate
+            .filter(|gate| gate.owner != owner)
+            .filter(lasts)
+            .map(|gate| gate.ends)
+            .or((now < self.stuck).then_some(now));
+        Ok(if let Some(ends) = held {
+            Lease::Held(ends.saturating_sub(now), stored)
+        } else if now < self.cool {
+            Lease::Cool(self.cool.saturating_sub(now), stored)
+        } else {
+            self.grant(owner, term);
+            Lease::Granted(stored)
+        })
+    }
+
+    fn grant(&mut self, owner: Owner, term: Duration) {
+        self.gate = Some(Gate {
+            owner,
+            caller: self.caller,
+            ends: self.now + term,
+        });
+    }
+
     fn read(&self) -> Result<Option<Stored>, StoreError> {
         if self.record().is_none() {
             return Ok(None);
@@ -185,41 +258,29 @@ impl State {
 }
 
 impl TokenStore for ModelStore {
-    fn load(&self, _: StoreKey) -> Result<Option<Stored>, StoreError> {
+    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
         let mut state = self.state();
         state.check()?;
-        let stored = state.read()?;
+        let stored = match self.real() {
+            Some(real) => real.load(key)?,
+            None => state.read()?,
+        };
         state.seen = Seen::Record(stored.clone());
         state.answer(stored)
     }
 
-    fn lease(&self, _: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
         let mut state = self.state();
         state.check()?;
-        let stored = state.read()?;
-        let (now, caller) = (state.now, state.caller);
-        let lasts = |gate: &Gate| match state.kind {
-            Kind::Redis => now < gate.ends,
-            // The process that holds it may take it anew once it is over.
-            Kind::File => gate.caller != caller || now < gate.ends,
-        };
-        let held = state
-            .gate
-            .filter(|gate| gate.owner != owner)
-            .filter(lasts)
-            .map(|gate| gate.ends)
-            .or((now < state.stuck).then_some(now));
-        let lease = if let Some(ends) = held {
-            Lease::Held(ends.saturating_sub(now), stored)
-        } else if now < state.cool {
-            Lease::Cool(state.cool.saturating_sub(now), stored)
-        } else {
-            state.gate = Some(Gate {
-                owner,
-                caller,
-                ends: now + term,
-            });
-            Lease::Granted(stored)
+        let lease = match self.real() {
+            Some(real) => {
+                let lease = real.lease(key, owner, term)?;
+                if matches!(lease, Lease::Granted(_)) {
+                    state.grant(owner, term);
+                }
+                lease
+            }
+            None => state.lease(owner, term)?,
         };
         state.seen = match &lease {
             Lease::Granted(stored) => Seen::Granted(stored.clone()),
@@ -237,7 +298,7 @@ impl TokenStore for ModelStore {
 
     fn save(
         &self,
-        _: StoreKey,
+        key: StoreKey,
         record: &Record,
         replaces: Option<Fingerprint>,
         left: Duration,
@@ -248,9 +309,16 @@ impl TokenStore for ModelStore {
             state.seen = Seen::Nothing;
             return Err(StoreError::new("full"));
         }
-        if let Some(stored) = state.read()?
-            && !record.may_replace(&stored.record, replaces)
-        {
+        let newer = match self.real() {
+            Some(real) => match real.save(key, record, replaces, left)? {
+                Saved::Newer(stored) => Some(stored),
+                Saved::Kept => None,
+            },
+            None => state
+                .read()?
+                .filter(|stored| !record.may_replace(&stored.record, replaces)),
+        };
+        if let Some(stored) = newer {
             state.seen = Seen::Record(Some(stored.clone()));
             return state.answer(Saved::Newer(stored));
         }
@@ -273,9 +341,12 @@ impl TokenStore for ModelStore {
         state.answer(Saved::Kept)
     }
 
-    fn give_back(&self, _: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
         let mut state = self.state();
         state.check()?;
+        if let Some(real) = self.real() {
+            real.give_back(key, owner, cool)?;
+        }
         let ours = state.gate.is_some_and(|gate| gate.owner == owner);
         if ours {
             state.gate = None;

@@ -3,7 +3,8 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pan123_token::{AccessToken, BaseUrl, Credentials, GetAccessToken};
 use pan123_token_cache::{
@@ -17,7 +18,7 @@ use super::queue::Queue;
 use super::random::Random;
 use super::rules::{Broken, Check};
 use super::scenario::{Blow, Scenario, Sharing};
-use super::store::{Kind, ModelStore, Seen, Version};
+use super::store::{Kind, ModelStore, OpenStore, Seen, Version};
 use super::tally::Tally;
 use super::watch::Watch;
 
@@ -113,10 +114,13 @@ pub(crate) struct World {
     /// Where rules about the store's own account of leases hold.
     pub(crate) store_is_sound: bool,
     pub(crate) checks: bool,
+    /// When it began, where it goes on in real time.
+    began: Option<Instant>,
 }
 
 impl World {
-    pub(crate) fn new(scenario: Scenario, traced: bool) -> Self {
+    /// Over virtual time, or with real stores over real time.
+    pub(crate) fn new(scenario: Scenario, traced: bool, real: Option<&OpenStore>) -> Self {
         let mut random = Random::new(scenario.seed ^ 0x5eed);
         let operation =
             GetAccessToken::new(Credentials::new("client", "a-secret-nobody-sees").unwrap());
@@ -173,22 +177,24 @@ impl World {
             clocks_run_evenly,
             store_is_sound,
             checks: true,
+            began: real.map(|_| Instant::now()),
             random,
             stores,
             scenario,
         };
-        world.people(key);
+        world.people(key, real);
         world
     }
 
     /// Sets up the caches, their callers, and what befalls them.
-    fn people(&mut self, key: StoreKey) {
+    fn people(&mut self, key: StoreKey, real: Option<&OpenStore>) {
         for host in 0..self.scenario.hosts {
             for number in 0..self.scenario.caches_per_host {
-                let store = match self.scenario.sharing {
-                    Sharing::Alone => None,
-                    Sharing::Redis => Some(Arc::clone(&self.stores[0])),
-                    Sharing::File => Some(Arc::clone(&self.stores[host])),
+                let store = match (real, self.scenario.sharing) {
+                    (_, Sharing::Alone) => None,
+                    (Some(open), _) => Some(Arc::new(ModelStore::before(open, host))),
+                    (None, Sharing::Redis) => Some(Arc::clone(&self.stores[0])),
+                    (None, Sharing::File) => Some(Arc::clone(&self.stores[host])),
                 };
                 let session = store
                     .as_ref()
@@ -262,6 +268,9 @@ impl World {
         while let Some((at, event)) = self.queue.take() {
             if at > self.scenario.ends || self.tally.steps >= self.scenario.most_steps {
                 break;
+            }
+            if let Some(began) = self.began {
+                thread::sleep(at.saturating_sub(began.elapsed()));
             }
             self.now = at;
             self.tally.steps += 1;
