@@ -352,7 +352,7 @@ impl World {
             } else {
                 rules::store_trouble_is_told(told)?;
                 let watch = &mut self.nodes[node].watch;
-                watch.store_trouble = true;
+                watch.store_trouble.get_or_insert(now.monotonic);
                 watch.lease = None;
             }
         }
@@ -379,7 +379,9 @@ impl World {
         let policy = self.scenario.policy.clone();
         let watch = &mut self.nodes[node].watch;
         // A store that is full gives leases back all the same.
-        watch.store_trouble &= matches!(seen, Seen::GaveBack { .. });
+        if !matches!(seen, Seen::GaveBack { .. }) {
+            watch.store_trouble = None;
+        }
         let stored = match seen {
             Seen::Granted(stored) => {
                 let record = stored.as_ref().map(|stored| Watch::known_of(stored, asked));
@@ -395,7 +397,7 @@ impl World {
                 stored
             }
             Seen::Shut { stored, overdue } => {
-                watch.store_trouble = *overdue;
+                watch.store_trouble = overdue.then_some(Duration::ZERO);
                 stored
             }
             Seen::Record(stored) => stored,

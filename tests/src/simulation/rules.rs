@@ -467,6 +467,20 @@ pub(crate) fn store_down_can_wait(
     })
 }
 
+/// Rule 11: a call that fails now and then is no reason to go past the store.
+pub(crate) fn store_is_tried_again(
+    failing_since: Option<Duration>,
+    now: Moment,
+    policy: &RenewalPolicy,
+) -> Check {
+    let tried_for = now
+        .monotonic
+        .saturating_sub(failing_since.unwrap_or(now.monotonic));
+    ensure(tried_for >= policy.store_patience, 11, || {
+        format!("past the store, which has failed for no more than {tried_for:?}")
+    })
+}
+
 /// Rule 11: the machine says that the store failed.
 pub(crate) fn store_trouble_is_told(told: bool) -> Check {
     ensure(told, 11, || {

@@ -25,8 +25,9 @@ pub(crate) struct Watch {
     failed_at: Option<Duration>,
     waits: Vec<Duration>,
     maybe_issued: u32,
-    /// The last call to the store failed, or nobody gave the lock back for a whole term.
-    pub(crate) store_trouble: bool,
+    /// Since when calls to the store fail, by the monotonic clock. Zero where there is no point in trying again: nobody
+    /// gave the lock back for a whole term, or leases come too late.
+    pub(crate) store_trouble: Option<Duration>,
     pub(crate) lease: Option<LeaseSeen>,
     late_leases: u32,
     /// Under a lease that isn't given back yet: until when the gate must be left cool, by the monotonic clock.
@@ -87,12 +88,8 @@ impl Watch {
             self.failed(Ended::MaybeIssued, now);
             given_up.0 = true;
         }
-        if self
-            .step
-            .take_if(|step| step.ends <= now.monotonic)
-            .is_some()
-        {
-            self.store_trouble = true;
+        if let Some(step) = self.step.take_if(|step| step.ends <= now.monotonic) {
+            self.store_trouble.get_or_insert(step.ends);
             self.lease = None;
             given_up.1 = true;
         }
@@ -105,7 +102,9 @@ impl Watch {
             |lease: &mut LeaseSeen| rules::under_a_lease(Some(lease), true, now, policy).is_err();
         if self.lease.take_if(late).is_some() {
             self.late_leases += 1;
-            self.store_trouble |= self.late_leases >= 2;
+            if self.late_leases >= 2 {
+                self.store_trouble = Some(Duration::ZERO);
+            }
         }
     }
 
@@ -118,7 +117,8 @@ impl Watch {
         if !shares {
             return Ok(());
         }
-        rules::under_a_lease(self.lease.as_ref(), !self.store_trouble, now, policy)?;
+        let store_works = self.store_trouble.is_none();
+        rules::under_a_lease(self.lease.as_ref(), store_works, now, policy)?;
         match &self.lease {
             Some(lease) => {
                 // The token at hand, or one that is older, is no reason to wait.
@@ -132,7 +132,10 @@ impl Watch {
                 }
                 rules::needed(lease, now, policy)
             }
-            None => rules::store_down_can_wait(self.known.as_ref(), now, policy),
+            None => {
+                rules::store_is_tried_again(self.store_trouble, now, policy)?;
+                rules::store_down_can_wait(self.known.as_ref(), now, policy)
+            }
         }
     }
 
