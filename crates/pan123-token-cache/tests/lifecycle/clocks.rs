@@ -124,3 +124,24 @@ fn no_extreme_of_a_clock_panics() {
         }
     }
 }
+
+#[test]
+fn a_wait_is_over_when_either_clock_says_so() {
+    let fresh = || {
+        let mut host = Host::alone();
+        host.fetch_30_days("a");
+        let (wait, _) = host.wait();
+        (host, wait)
+    };
+    let wants_poll = |host: &Host, wall: Duration, monotonic: Duration| {
+        let now = Moment {
+            wall: START.wall + wall,
+            monotonic: START.monotonic + monotonic,
+        };
+        host.cache.snapshot().wants_poll(now)
+    };
+    let (host, wait) = fresh();
+    assert!(!wants_poll(&host, wait - SECOND, wait - SECOND));
+    assert!(wants_poll(&host, wait, Duration::ZERO));
+    assert!(wants_poll(&host, Duration::ZERO, wait));
+}
