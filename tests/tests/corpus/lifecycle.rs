@@ -48,6 +48,10 @@ const SCENARIOS: &[(&str, &str)] = &[
         "asked-for-in-a-fleet",
         "11 n s00 p s00 p g0y10 p s00 p s00 p n p s00 p s00 p g0y10 h9",
     ),
+    (
+        "recovered-and-passed-by",
+        "11 p s00 p s10 w p s00 p s20 p g0y10",
+    ),
     ("born-over", "01 p g0010 p w p g0y10"),
     ("unchanged", "01 p g0y10 w p g0y11 w p g0z11 p"),
     ("short-life", "21 p g0k10 w p g0c10 w p w p g05 10 p"),

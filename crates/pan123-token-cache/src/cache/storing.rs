@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::held::{Held, Life};
 use crate::moment::{Moment, unix};
 use crate::policy::doubled;
-use crate::sharing::HeldLease;
+use crate::sharing::{HeldLease, Sharing};
 use crate::store::{Answer, Call, Lease, Owner, Saved, StoreError, StoreStep, Stored};
 
 impl TokenCache {
@@ -87,11 +87,14 @@ impl TokenCache {
         asked: Moment,
         now: Moment,
     ) {
+        // A store that is full gives leases back all the same.
+        let answers = !matches!(call, Call::GiveBack { .. });
+        if answers && self.sharing.as_mut().is_some_and(Sharing::recovered) {
+            self.tell(Event::StoreRecovered);
+        }
         let Some(sharing) = &mut self.sharing else {
             return;
         };
-        // A store that is full gives leases back all the same.
-        let recovered = !matches!(call, Call::GiveBack { .. }) && sharing.recovered();
         match (call, answer) {
             (Call::Look, Answer::Looked(stored)) => {
                 sharing.looked_at = Some(now.monotonic);
@@ -119,9 +122,6 @@ impl TokenCache {
             (Call::GiveBack { .. }, _) => sharing.give_back = None,
             // No step leads to another answer than its own.
             _ => {}
-        }
-        if recovered {
-            self.tell(Event::StoreRecovered);
         }
     }
 

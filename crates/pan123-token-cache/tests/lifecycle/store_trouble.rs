@@ -113,7 +113,14 @@ fn a_call_that_fails_now_and_then_is_tried_again_and_costs_no_token_of_its_own()
     clock.advance(wait);
     assert_eq!(host.wait().1, Reason::Fresh);
     assert_eq!(host.served().as_deref(), Some("theirs"));
-    assert_eq!(host.events().last(), Some(&Event::StoreRecovered));
+    assert!(matches!(
+        host.events()[..],
+        [
+            Event::StoreFailed { call: "look", .. },
+            Event::StoreRecovered,
+            Event::Adopted { .. }
+        ]
+    ));
 }
 
 #[test]
@@ -127,6 +134,36 @@ fn a_failure_long_ago_is_not_the_same_trouble() {
     assert_eq!(host.wait().1, Reason::StoreDown);
     let _ = host.ticket_without_the_store();
     assert!(host.now().monotonic >= START.monotonic + HOUR + 5 * SECOND);
+}
+
+#[test]
+fn a_store_that_was_given_up_gets_one_try_from_then_on() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    // Longer than the store is left alone.
+    let mut policy = RenewalPolicy::default();
+    policy.store_patience = 2 * MINUTE;
+    host.cache = TokenCache::new(policy, 1).unwrap().sharing();
+    store.fail(&ALL);
+    let begun = host.now().monotonic;
+    while let Action::Wait { until, .. } = host.poll() {
+        clock.advance(until.monotonic - host.now().monotonic);
+    }
+    let tried_for = host.now().monotonic - begun;
+    assert!(
+        (2 * MINUTE..=121 * SECOND).contains(&tried_for),
+        "{tried_for:?}"
+    );
+    // The ticket was dropped. When it has expired and the backoff is over, the store is tried once.
+    for wait in [2 * MINUTE, HOUR] {
+        clock.advance(wait);
+        let (backoff, reason) = host.wait();
+        assert_eq!(reason, Reason::Backoff);
+        clock.advance(backoff);
+        store.called();
+        let _ = host.ticket();
+        assert_eq!(store.called(), ["load"]);
+    }
 }
 
 #[test]
@@ -267,10 +304,17 @@ fn a_holder_that_outlived_its_term_is_not_waited_for() {
     let clock = ManualClock::new(START);
     let store: Arc<dyn TokenStore> = Arc::new(Stuck);
     let mut host = Host::sharing(&store, &clock, 1);
-    let _ = host.ticket();
+    // Before that, the store had failed.
+    drop(host.cache.poll(host.now()));
+    clock.advance(3 * SECOND);
+    let _ = host.ticket_without_the_store();
     assert!(matches!(
         host.events()[..],
-        [Event::StoreFailed { call: "lease", .. }]
+        [
+            Event::StoreFailed { call: "look", .. },
+            Event::StoreRecovered,
+            Event::StoreFailed { call: "lease", .. }
+        ]
     ));
 }
 
