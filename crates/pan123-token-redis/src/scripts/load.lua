@@ -1,0 +1,2 @@
+-- KEYS: the record.
+return {read(KEYS[1]), redis.call('PTTL', KEYS[1])}

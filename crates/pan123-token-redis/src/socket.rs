@@ -1,0 +1,124 @@
+//! A socket on which everything ends in time.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// When a call has to have ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    started: Instant,
+    pub(crate) limit: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self {
+            started: Instant::now(),
+            limit,
+        }
+    }
+
+    /// How much time is left. Never zero, which sockets take amiss: then it is an error.
+    fn left(self) -> io::Result<Duration> {
+        match self.limit.saturating_sub(self.started.elapsed()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(left),
+        }
+    }
+}
+
+/// A socket whose reads and writes all end by one deadline. A timeout of the socket's own begins anew with each byte that
+/// comes.
+pub(crate) struct Socket {
+    socket: TcpStream,
+    pub(crate) deadline: Deadline,
+}
+
+impl Socket {
+    pub(crate) fn connect(host: &str, port: u16, deadline: Deadline) -> io::Result<Self> {
+        let addresses = look_up(host, port, deadline)?;
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        for (to_try, address) in (1..=count).rev().zip(&addresses) {
+            // One that doesn't answer leaves time for the others.
+            match TcpStream::connect_timeout(address, deadline.left()? / to_try) {
+                Ok(socket) => {
+                    socket.set_nodelay(true)?;
+                    return Ok(Self { socket, deadline });
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+}
+
+/// A name's addresses. The operating system takes its time for them, and can't be told to hurry: a thread waits for it,
+/// and is left behind where it takes too long.
+fn look_up(host: &str, port: u16, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let host = host.to_owned();
+    within(deadline, move || {
+        Ok((host.as_str(), port).to_socket_addrs()?.collect())
+    })
+}
+
+fn within<T: Send + 'static>(
+    deadline: Deadline,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::Builder::new().spawn(move || sender.send(work()))?;
+    let timed_out = |_| io::Error::from(io::ErrorKind::TimedOut);
+    receiver.recv_timeout(deadline.left()?).map_err(timed_out)?
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.socket.set_read_timeout(Some(self.deadline.left()?))?;
+            match self.socket.read(buffer) {
+                Err(error) if is_passing(&error) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(self.deadline.left()?))?;
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // It holds nothing back.
+        Ok(())
+    }
+}
+
+/// A signal, or a timeout, of which the deadline is the judge.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_looked_up_for_too_long_is_given_up() {
+        let deadline = Deadline::after(Duration::from_millis(50));
+        let (never, waits) = mpsc::channel::<()>();
+        let error = within(deadline, move || Ok(waits.recv().is_ok())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(deadline.started.elapsed() < Duration::from_secs(10));
+        drop(never);
+    }
+}

@@ -1,0 +1,324 @@
+//! The store: scripts that run in the server, and what their answers mean.
+
+use std::fmt;
+use std::process;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pan123_token_cache::pan123_token::Fingerprint;
+use pan123_token_cache::{
+    Lease, Owner, Record, RecordError, Saved, StoreError, StoreKey, Stored, TokenStore,
+};
+use redis::{Cmd, FromRedisValue, Value};
+
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::server::{RedisUrlError, Server};
+use crate::socket::Deadline;
+
+/// A connection that was idle for longer isn't used again: what lies between may have forgotten it without a word.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// How often a record that others keep changing is tried to be replaced. Each time, one of them succeeds.
+const MAX_ROUNDS: usize = 16;
+
+/// Longer than anything lives, and far from where Redis refuses an expiry.
+const MAX_MILLIS: u128 = 1 << 50;
+
+/// What the gate holds where it is nobody's. Else it holds the owner.
+const COOL: &[u8] = b"cool";
+
+macro_rules! script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/read.lua"),
+            include_str!(concat!("scripts/", $name, ".lua"))
+        )
+    };
+}
+
+/// A token in Redis.
+///
+/// It connects when it is first called, keeps one connection, and opens others while several threads call at once. A call
+/// that fails leaves no connection behind; one that was closed while it was idle is replaced within the same call.
+///
+/// Each call ends within the [timeout](Self::timeout), name lookup, connecting, TLS and login included.
+pub struct RedisStore {
+    server: Server,
+    timeout: Duration,
+    idle: Mutex<Option<Idle>>,
+}
+
+/// A connection between two calls.
+struct Idle {
+    connection: Connection,
+    since: Instant,
+    /// The process that used it. A child that was forked off has it too, and would mix its answers with its parent's.
+    process: u32,
+}
+
+impl Idle {
+    fn is_usable(&self) -> bool {
+        self.since.elapsed() < MAX_IDLE && self.process == process::id()
+    }
+}
+
+impl RedisStore {
+    /// A store at `redis://user:password@host:port/database`, or `rediss://` for TLS. Doesn't connect.
+    ///
+    /// Port 6379 and database 0 where there is none; `redis://:password@host` where the server knows no users. What is
+    /// special in a user or a password is percent-encoded. `valkey://` and `valkeys://` mean the same.
+    ///
+    /// # Errors
+    ///
+    /// When it is no such URL; or asks for TLS, and the feature `rustls` is off.
+    pub fn new(url: &str) -> Result<Self, RedisUrlError> {
+        Ok(Self {
+            server: Server::parse(url)?,
+            timeout: Duration::from_millis(2500),
+            idle: Mutex::new(None),
+        })
+    }
+
+    /// How long a call may take. Default 2.5 s: just below
+    /// [`RenewalPolicy::store_timeout`](pan123_token_cache::RenewalPolicy::store_timeout), so that the reason is known when
+    /// that is over.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Trusts these certificates, and no others: one or more in PEM. Means nothing without TLS.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidData` when there is no certificate in it, or one that can't be read.
+    #[cfg(feature = "rustls")]
+    pub fn ca_pem(mut self, pem: &[u8]) -> std::io::Result<Self> {
+        let roots = crate::tls::roots(pem)?;
+        if let Some(tls) = &mut self.server.tls {
+            tls.trust(roots);
+        }
+        Ok(self)
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.timeout)
+    }
+
+    fn call<T: FromRedisValue>(&self, script: &Cmd, deadline: Deadline) -> Result<T, StoreError> {
+        let answer = self.ask(script, deadline).and_then(|value| {
+            // The error would repeat the value.
+            redis::from_redis_value(value).map_err(|_| Failure::NotRedis)
+        });
+        answer.map_err(|failure| self.error(failure))
+    }
+
+    fn error(&self, what: impl fmt::Display) -> StoreError {
+        StoreError::new(format_args!("Redis at {}: {what}", self.server))
+    }
+
+    /// All scripts may run twice, as far as their callers can tell.
+    fn ask(&self, script: &Cmd, deadline: Deadline) -> Result<Value, Failure> {
+        let idle = self.idle().take().filter(Idle::is_usable);
+        if let Some(Idle { mut connection, .. }) = idle {
+            match connection.ask(script, deadline) {
+                Ok(value) => return Ok(self.keep(connection, value)),
+                // The server was restarted, say.
+                Err(Failure::Lost(_)) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        let mut connection = Connection::open(&self.server, deadline)?;
+        let value = connection.ask(script, deadline)?;
+        Ok(self.keep(connection, value))
+    }
+
+    fn keep(&self, connection: Connection, value: Value) -> Value {
+        *self.idle() = Some(Idle {
+            connection,
+            since: Instant::now(),
+            process: process::id(),
+        });
+        value
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a form and its time to live in milliseconds, negative where there is none, stand for.
+    fn stored(&self, form: &[u8], left: i64) -> Result<Option<Stored>, StoreError> {
+        match Record::decode(form) {
+            Ok(record) => Ok(Some(Stored {
+                record,
+                left: u64::try_from(left).ok().map(Duration::from_millis),
+            })),
+            Err(RecordError::Newer) => {
+                Err(self.error(format_args!("{}; upgrade this host", RecordError::Newer)))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+impl TokenStore for RedisStore {
+    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        let load = eval(script!("load"), &[record_key(key)]);
+        let (form, left): (Vec<u8>, i64) = self.call(&load, self.deadline())?;
+        self.stored(&form, left)
+    }
+
+    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        let mut lease = eval(script!("lease"), &[record_key(key), gate_key(key)]);
+        lease.arg(mark(owner)).arg(at_least(term).max(1));
+        let (holder, wait, form, left): (Vec<u8>, i64, Vec<u8>, i64) =
+            self.call(&lease, self.deadline())?;
+        let stored = self.stored(&form, left)?;
+        // Zero would mean that the store can't take the lease away.
+        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1));
+        Ok(if holder == mark(owner).as_bytes() {
+            Lease::Granted(stored)
+        } else if holder == COOL {
+            Lease::Cool(wait, stored)
+        } else {
+            Lease::Held(wait, stored)
+        })
+    }
+
+    fn save(
+        &self,
+        key: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        left: Duration,
+    ) -> Result<Saved, StoreError> {
+        let deadline = self.deadline();
+        let form = record.encode();
+        // Nothing, until the server says otherwise.
+        let mut seen = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            let mut save = eval(script!("save"), &[record_key(key)]);
+            save.arg(&seen).arg(&form).arg(at_most(left).max(1));
+            let found: Option<(Vec<u8>, i64)> = self.call(&save, deadline)?;
+            let Some((found, its_left)) = found else {
+                return Ok(Saved::Kept);
+            };
+            if found == form.as_bytes() {
+                // The answer that said so was lost.
+                return Ok(Saved::Kept);
+            }
+            match self.stored(&found, its_left)? {
+                Some(stored) if !record.may_replace(&stored.record, replaces) => {
+                    return Ok(Saved::Newer(stored));
+                }
+                _ => seen = found,
+            }
+        }
+        Err(self.error(Failure::Contended))
+    }
+
+    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        let mut give_back = eval(script!("give_back"), &[gate_key(key)]);
+        give_back.arg(mark(owner)).arg(at_least(cool));
+        self.call(&give_back, self.deadline())
+    }
+}
+
+/// A script's call. The whole script is sent: calls are hours apart, and so there is no cache of scripts to miss.
+fn eval(script: &str, keys: &[String]) -> Cmd {
+    let mut eval = redis::cmd("EVAL");
+    eval.arg(script).arg(keys.len()).arg(keys);
+    eval
+}
+
+// The braces keep both keys on one node of a cluster.
+fn record_key(key: StoreKey) -> String {
+    format!("pan123-token:{{{key}}}:v1:record")
+}
+
+fn gate_key(key: StoreKey) -> String {
+    format!("pan123-token:{{{key}}}:v1:gate")
+}
+
+fn mark(owner: Owner) -> String {
+    format!("{:016x}", owner.0)
+}
+
+/// In milliseconds, rounded down: no token lives on.
+fn at_most(time: Duration) -> u128 {
+    time.as_millis().min(MAX_MILLIS)
+}
+
+/// In milliseconds, rounded up: no gate opens early.
+fn at_least(time: Duration) -> u128 {
+    time.as_nanos().div_ceil(1_000_000).min(MAX_MILLIS)
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("server", &format_args!("{}", self.server))
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use pan123_token_cache::pan123_token::BaseUrl;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_idle_for_long_or_is_anothers_is_not_used_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                // A call fits into one read, and the last one closes the connection.
+                while stream.read(&mut [0; 8192]).unwrap() > 0 {
+                    stream.write_all(b"*2\r\n$0\r\n\r\n:-2\r\n").unwrap();
+                }
+            }
+        });
+
+        let store = RedisStore::new(&format!("redis://127.0.0.1:{port}")).unwrap();
+        let key = StoreKey::new(&BaseUrl::default(), "my-id");
+        let load = || {
+            assert_eq!(store.load(key).unwrap(), None);
+            connections.load(Ordering::SeqCst)
+        };
+        let idle_for = |time| {
+            let since = Instant::now().checked_sub(time).unwrap();
+            store.idle().as_mut().unwrap().since = since;
+        };
+        assert_eq!(load(), 1);
+        idle_for(MAX_IDLE / 2);
+        assert_eq!(load(), 1);
+        idle_for(MAX_IDLE);
+        assert_eq!(load(), 2);
+        store.idle().as_mut().unwrap().process ^= 1;
+        assert_eq!(load(), 3);
+    }
+
+    #[test]
+    fn times_are_rounded_to_the_safe_side() {
+        let time = Duration::from_micros(1500);
+        assert_eq!((at_most(time), at_least(time)), (1, 2));
+        let whole = Duration::from_millis(2);
+        assert_eq!((at_most(whole), at_least(whole)), (2, 2));
+        assert_eq!((at_most(Duration::ZERO), at_least(Duration::ZERO)), (0, 0));
+        assert_eq!(at_most(Duration::MAX), at_least(Duration::MAX));
+    }
+}
