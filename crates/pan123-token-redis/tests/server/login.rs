@@ -1,0 +1,152 @@
+//! Who may log in, and what they must be allowed.
+
+use pan123_token_cache::testing::conformance;
+use pan123_token_cache::{Owner, TokenStore};
+use pan123_token_redis::RedisStore;
+
+use crate::process::{Server, run_at};
+use crate::{LIFE, TERM, key, line, record, record_key};
+
+/// Special in a URL, each of them.
+const PASSWORD: &str = "SENTINEL:p@ss/w?rd#1%é";
+const PERCENT_ENCODED: &str = "SENTINEL%3Ap%40ss%2Fw%3Frd%231%25%C3%A9";
+
+/// As the documentation has it.
+const RULE: &str = "~pan123-token:* +eval +type +getrange +pttl +set +pexpire +del";
+
+fn with_password() -> Server {
+    Server::with(&["--requirepass", PASSWORD])
+}
+
+fn url(server: &Server, login: &str) -> String {
+    format!("redis://{login}@127.0.0.1:{}", server.port)
+}
+
+fn load_error(server: &Server, url: &str) -> String {
+    let error = RedisStore::new(url).unwrap().load(key()).unwrap_err();
+    line(&error, server.port)
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn a_password_comes_with_the_url() {
+    let server = with_password();
+    for login in [
+        format!(":{PERCENT_ENCODED}"),
+        format!("default:{PERCENT_ENCODED}"),
+    ] {
+        let store = RedisStore::new(&url(&server, &login)).unwrap();
+        assert_eq!(store.load(key()).unwrap(), None);
+        assert!(!format!("{store:?}").contains("SENTINEL"));
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn a_login_that_is_wrong_or_missing_is_told() {
+    let server = with_password();
+    for login in [":SENTINEL", "nobody:SENTINEL"] {
+        let line = load_error(&server, &url(&server, login));
+        assert!(line.contains("the user or the password is wrong"), "{line}");
+    }
+    let line = load_error(&server, &server.url());
+    assert!(line.contains("it asks for a login"), "{line}");
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn a_login_that_nobody_asked_for_is_told() {
+    let server = Server::start();
+    let line = load_error(&server, &url(&server, ":SENTINEL"));
+    assert!(line.contains("it refused the login"), "{line}");
+}
+
+/// A server with a user who may do no more than this.
+fn with_user(rule: &str) -> (Server, String) {
+    let server = Server::start();
+    let password = format!(">{PASSWORD}");
+    let mut user = vec!["ACL", "SETUSER", "pan123", "reset", "on", &password];
+    user.extend(rule.split(' '));
+    let () = server.run(&user);
+    let url = url(&server, &format!("pan123:{PERCENT_ENCODED}"));
+    (server, url)
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn the_documented_rule_is_enough() {
+    assert!(include_str!("../../src/lib.rs").contains(&format!(">password {RULE}\n")));
+    let (_server, url) = with_user(RULE);
+    let store = RedisStore::new(&url).unwrap();
+    conformance(&store, &|time| std::thread::sleep(time));
+}
+
+/// Under a memory limit, too, where the lease is given back in another way.
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn the_documented_rule_is_enough_where_the_memory_is_full() {
+    let (server, url) = with_user(RULE);
+    let store = RedisStore::new(&url).unwrap();
+    store.lease(key(), Owner(1), TERM).unwrap();
+    let () = server.run(&["CONFIG", "SET", "maxmemory", "1"]);
+    store.give_back(key(), Owner(1), TERM / 2).unwrap();
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn no_part_of_the_documented_rule_can_be_left_out() {
+    for part in RULE.split(' ') {
+        let rule: Vec<&str> = RULE.split(' ').filter(|it| *it != part).collect();
+        let (server, url) = with_user(&rule.join(" "));
+        let store = RedisStore::new(&url).unwrap();
+        // What needs this part, whatever it is, fails and says why.
+        let full = |on| {
+            let limit = if on { "1" } else { "0" };
+            let () = server.run(&["CONFIG", "SET", "maxmemory", limit]);
+        };
+        let calls = || {
+            store.load(key())?;
+            store.save(key(), &record("token", 0), None, LIFE)?;
+            store.lease(key(), Owner(1), TERM)?;
+            store.give_back(key(), Owner(1), std::time::Duration::ZERO)?;
+            store.lease(key(), Owner(2), TERM)?;
+            full(true);
+            let given_back = store.give_back(key(), Owner(2), TERM);
+            full(false);
+            given_back
+        };
+        let line = line(&calls().expect_err(part), server.port);
+        assert!(
+            line.contains("the user may not do what is needed"),
+            "{part}: {line}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn the_database_comes_with_the_url() {
+    let server = Server::start();
+    let third = format!("{}/3", server.url());
+    let store = RedisStore::new(&third).unwrap();
+    store.save(key(), &record("token", 0), None, LIFE).unwrap();
+    assert_eq!(run_at::<i64>(&third, &["EXISTS", &record_key()]), 1);
+    assert_eq!(server.run::<i64>(&["EXISTS", &record_key()]), 0);
+
+    let line = load_error(&server, &format!("{}/99", server.url()));
+    assert!(line.contains("it refused the database"), "{line}");
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn a_user_needs_leave_to_use_another_database() {
+    let (server, url) = with_user(RULE);
+    let line = load_error(&server, &format!("{url}/3"));
+    assert!(
+        line.contains("the user may not do what is needed"),
+        "{line}"
+    );
+    let (_server, url) = with_user(&format!("{RULE} +select"));
+    let store = RedisStore::new(&format!("{url}/3")).unwrap();
+    assert_eq!(store.load(key()).unwrap(), None);
+}
