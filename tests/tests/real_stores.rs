@@ -6,11 +6,16 @@
     reason = "a panic is how a test reports"
 )]
 
+#[path = "../../crates/pan123-token-redis/tests/server/process.rs"]
+#[allow(dead_code, reason = "shared with the store's own tests")]
+mod process;
+
 use std::sync::Arc;
 use std::thread;
 
 use pan123_token_cache::testing::MemoryStore;
 use pan123_token_cache::{SystemClock, TokenStore};
+use pan123_token_redis::RedisStore;
 use pan123_token_tests::simulation::{OpenStore, Scenario, Sharing, run_over};
 
 /// Runs so many seeds beside each other, each over a store of its own.
@@ -43,5 +48,17 @@ fn all_rules_hold_over_the_store_in_memory() {
     all_rules_hold(Sharing::Redis, 16, |_| {
         let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(SystemClock::new()));
         Arc::new(move |_| Arc::clone(&store))
+    });
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run runs it"]
+fn all_rules_hold_over_redis() {
+    all_rules_hold(Sharing::Redis, 16, |_| {
+        let server = Arc::new(process::Server::start());
+        Arc::new(move |_| {
+            let store: Arc<dyn TokenStore> = Arc::new(RedisStore::new(&server.url()).unwrap());
+            store
+        })
     });
 }

@@ -119,24 +119,20 @@ impl Watch {
         }
         let store_works = self.store_trouble.is_none();
         rules::under_a_lease(self.lease.as_ref(), store_works, now, policy)?;
-        match &self.lease {
-            Some(lease) => {
-                // The token at hand, or one that is older, is no reason to wait.
-                let no_better = |known: &Known| {
-                    lease.record.as_ref().is_none_or(|record| {
-                        record.token == known.token || record.issued_at < known.issued_at
-                    })
-                };
-                if self.known.as_ref().is_some_and(no_better) {
-                    return Ok(());
-                }
-                rules::needed(lease, now, policy)
-            }
-            None => {
-                rules::store_is_tried_again(self.store_trouble, now, policy)?;
-                rules::store_down_can_wait(self.known.as_ref(), now, policy)
-            }
+        let Some(lease) = &self.lease else {
+            rules::store_is_tried_again(self.store_trouble, now, policy)?;
+            return rules::store_down_can_wait(self.known.as_ref(), now, policy);
+        };
+        // The token at hand, or one that is older, is no reason to wait.
+        let no_better = |known: &Known| {
+            lease.record.as_ref().is_none_or(|record| {
+                record.token == known.token || record.issued_at < known.issued_at
+            })
+        };
+        if self.known.as_ref().is_some_and(no_better) {
+            return Ok(());
         }
+        rules::needed(lease, now, policy)
     }
 
     pub(crate) fn began(&mut self, now: Moment, timeout: Duration, policy: &RenewalPolicy) {
