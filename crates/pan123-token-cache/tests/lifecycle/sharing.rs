@@ -238,6 +238,24 @@ fn a_stored_token_that_counts_as_over_is_not_taken() {
     );
     let _ = hosts[0].ticket();
     assert_eq!(hosts[0].served(), None);
+    assert_eq!(hosts[0].events(), []);
+}
+
+#[test]
+fn a_token_that_was_rejected_here_is_not_taken_from_the_store_again() {
+    let (mut hosts, clock, store) = fleet(1);
+    let host = &mut hosts[0];
+    host.fetch_30_days("a");
+    host.wait();
+    clock.advance(HOUR);
+    let token = host.cache.snapshot().token(host.now()).unwrap().clone();
+    host.cache.reject(&token, host.now());
+    // Another host got the same one again, and it lives on for longer.
+    let again = record("a", START.wall + HOUR, 30 * DAY);
+    put(&store, &again, 30 * DAY);
+    host.events();
+    let _ = host.ticket();
+    assert_eq!(host.events(), []);
 }
 
 #[test]
