@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pan123_token::{ErrorKind, FetchError};
+use pan123_token::{AccessToken, ErrorKind, FetchError};
 
 /// A renewal that brought no token that can be used. Cheap to clone: everyone who waited for it gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ use pan123_token::{ErrorKind, FetchError};
 pub enum Failure {
     /// The exchange failed, or its reply was no grant.
     Fetch(FetchError),
-    /// The token that came was already over.
-    BornOver,
+    /// The token that came was already over. Here it is, for whoever knows this host's clock to be wrong.
+    BornOver(AccessToken),
     /// The token that came is the one at hand, with no later expiry.
     Unchanged,
     /// The exchange was given up before it was reported.
@@ -25,7 +25,7 @@ impl Failure {
         match self {
             Self::Fetch(error) => error.may_have_issued(),
             Self::Unchanged => false,
-            Self::BornOver | Self::Dropped => true,
+            Self::BornOver(_) | Self::Dropped => true,
         }
     }
 
@@ -34,7 +34,7 @@ impl Failure {
         match self {
             Self::Fetch(error) => error.is_retryable(),
             // It takes a clock to be set right.
-            Self::BornOver => false,
+            Self::BornOver(_) => false,
             Self::Unchanged | Self::Dropped => true,
         }
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fetch(error) => error.fmt(f),
-            Self::BornOver => f.write_str(
+            Self::BornOver(_) => f.write_str(
                 "the platform sent a token that is already over; check this host's clock",
             ),
             Self::Unchanged => {

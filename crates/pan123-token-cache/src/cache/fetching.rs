@@ -84,7 +84,7 @@ impl TokenCache {
             },
         );
         let failure = if !fresh.is_usable_at(now) {
-            Some(Failure::BornOver)
+            Some(Failure::BornOver(fresh.token.clone()))
         } else if self.rejected.contains(&fresh.fingerprint) {
             Some(Failure::Unchanged)
         } else {

@@ -94,7 +94,7 @@ fn a_failure_says_in_one_line_what_happened() {
             "no connection: why; check the network, the base URL and any proxy",
         ),
         (
-            Failure::BornOver,
+            Failure::BornOver(AccessToken::new("SENTINEL", date(START.wall)).unwrap()),
             true,
             "the platform sent a token that is already over; check this host's clock",
         ),

@@ -105,10 +105,10 @@ fn a_token_that_is_born_over_is_a_failure_that_backs_off() {
     let mut host = Host::alone();
     host.fetch(grant_without_date("a", START.wall));
     assert_eq!(host.served(), None);
-    assert_eq!(
-        host.cache.last_failure(),
-        Some(&pan123_token_cache::Failure::BornOver)
-    );
+    let Some(pan123_token_cache::Failure::BornOver(token)) = host.cache.last_failure() else {
+        panic!("{:?}", host.cache.last_failure());
+    };
+    assert_eq!(token.secret(), "a");
     assert_eq!(host.wait().1, Reason::Backoff);
 }
 
