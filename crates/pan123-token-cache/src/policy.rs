@@ -178,7 +178,7 @@ impl RenewalPolicy {
     }
 
     /// How long before the end of such a lifetime renewal may fall due, at the most.
-    pub(crate) fn window(&self, lifetime: Duration) -> Duration {
+    pub fn window(&self, lifetime: Duration) -> Duration {
         self.renewal_window.min(lifetime / 5)
     }
 

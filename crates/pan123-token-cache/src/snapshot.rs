@@ -24,11 +24,6 @@ impl Snapshot {
         held.is_served_at(now).then_some(&held.token)
     }
 
-    /// When renewal falls due, as this cache reckons: each draws its own moment within the window.
-    pub fn renewal_due(&self) -> Option<Moment> {
-        self.held.as_deref().map(Held::due)
-    }
-
     /// Whether the machine should be polled: there is no token to use, or it didn't say yet that it has nothing to do, or
     /// the time until which it had nothing is over.
     pub fn wants_poll(&self, now: Moment) -> bool {

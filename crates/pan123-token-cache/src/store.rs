@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token::{BaseUrl, Fingerprint, GetAccessToken};
+use pan123_token::{AccessToken, BaseUrl, Fingerprint, GetAccessToken};
 use sha2::{Digest, Sha256};
 
+use crate::moment::{Moment, unix};
 use crate::record::Record;
 
 /// Which token is meant: a hash of the base URL and the client ID, as 32 hexadecimal digits.
@@ -86,6 +87,22 @@ pub struct Stored {
     pub left: Option<Duration>,
 }
 
+impl Stored {
+    /// How much of the token's life is left, `loaded` being the moment before it was loaded.
+    ///
+    /// Where the store has no clock of its own, this host's wall clock tells; but not where it was set back since.
+    pub fn left_at(&self, loaded: Moment) -> Duration {
+        let record = &self.record;
+        let left = self
+            .left
+            .unwrap_or_else(|| match loaded.wall.checked_sub(record.sent_at) {
+                Some(elapsed) => record.lifetime.saturating_sub(elapsed),
+                None => unix(record.token.expires_at()).saturating_sub(loaded.wall),
+            });
+        left.min(record.lifetime)
+    }
+}
+
 /// The answer to [`TokenStore::lease`]. Each comes with the record as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lease {
@@ -156,8 +173,8 @@ pub(crate) enum Call {
         left: Duration,
     },
     MarkSuspect {
-        record: Record,
-        left: Duration,
+        fingerprint: Fingerprint,
+        now: Moment,
     },
     GiveBack {
         owner: Owner,
@@ -222,6 +239,31 @@ impl StoreSession {
         }
     }
 
+    /// Reports, past any cache, that a business call was refused with this token: whoever uses the store then replaces it
+    /// once that is allowed. False where it isn't the stored one. Blocks as long as the store does.
+    ///
+    /// A cache does this by itself, when it is told of a [rejection](crate::TokenCache::reject).
+    pub fn reject(&self, token: &AccessToken, now: Moment) -> Result<bool, StoreError> {
+        let answer = self.mark(token.fingerprint(), now)?;
+        Ok(matches!(answer, Answer::Saved(Saved::Kept)))
+    }
+
+    /// Only what is stored now is marked; a newer one is nobody's suspect yet.
+    fn mark(&self, fingerprint: Fingerprint, now: Moment) -> Result<Answer, StoreError> {
+        let Self { store, key } = self;
+        Ok(match store.load(*key)? {
+            Some(stored) if stored.record.fingerprint() == fingerprint => {
+                let left = stored.left_at(now);
+                let marked = Record {
+                    suspect: true,
+                    ..stored.record
+                };
+                Answer::Saved(store.save(*key, &marked, Some(fingerprint), left)?)
+            }
+            stored => Answer::Looked(stored),
+        })
+    }
+
     fn call(&self, call: Call) -> Result<Answer, StoreError> {
         let (store, key) = (&self.store, self.key);
         Ok(match call {
@@ -232,19 +274,7 @@ impl StoreSession {
                 replaces,
                 left,
             } => Answer::Saved(store.save(key, &record, replaces, left)?),
-            Call::MarkSuspect { record, left } => {
-                // Only what is stored now is marked; a newer one is nobody's suspect yet.
-                match store.load(key)? {
-                    Some(stored) if stored.record.fingerprint() == record.fingerprint() => {
-                        let marked = Record {
-                            suspect: true,
-                            ..stored.record
-                        };
-                        Answer::Saved(store.save(key, &marked, Some(record.fingerprint()), left)?)
-                    }
-                    stored => Answer::Looked(stored),
-                }
-            }
+            Call::MarkSuspect { fingerprint, now } => self.mark(fingerprint, now)?,
             Call::GiveBack { owner, cool } => {
                 store.give_back(key, owner, cool)?;
                 Answer::GivenBack

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use pan123_token::{BaseUrl, Credentials, Fingerprint, GetAccessToken};
+use pan123_token::{
+    AccessToken, BaseUrl, Credentials, Fingerprint, GetAccessToken, OffsetDateTime,
+};
 use pan123_token_cache::testing::{ManualClock, MemoryStore, conformance};
 use pan123_token_cache::{
-    Lease, Owner, Record, Saved, StoreError, StoreKey, StoreSession, Stored, TokenStore,
+    Lease, Moment, Owner, Record, Saved, StoreError, StoreKey, StoreSession, Stored, TokenStore,
 };
 
 #[test]
@@ -156,4 +158,66 @@ fn keys_errors_and_sessions_are_shown_in_one_line() {
         format!("{session:?}"),
         format!("StoreSession {{ key: {key:?}, .. }}")
     );
+}
+
+/// The record of a token that was asked for at 1,000,000 s since 1970 and lives for 100 s.
+fn record(secret: &str) -> Record {
+    let expires_at = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_000_100);
+    let fingerprint = AccessToken::new(secret, expires_at)
+        .expect("valid")
+        .fingerprint();
+    let form = format!(
+        r#"{{"version":1,"readableBy":1,"accessToken":"{secret}","fingerprint":"{fingerprint}","expiresAt":"1970-01-12T13:48:20Z","issuedAt":"1970-01-12T13:46:40Z","lifetimeMs":100000,"sentAtMs":1000000000,"forced":0,"suspect":false}}"#
+    );
+    Record::decode(form.as_bytes()).expect("valid")
+}
+
+fn wall(seconds: u64) -> Moment {
+    Moment {
+        wall: Duration::from_secs(seconds),
+        monotonic: Duration::ZERO,
+    }
+}
+
+#[test]
+fn what_is_left_is_told_by_the_stores_clock_or_else_by_the_hosts() {
+    let left_at = |left: Option<u64>, seconds| {
+        let stored = Stored {
+            record: record("a"),
+            left: left.map(Duration::from_secs),
+        };
+        stored.left_at(wall(seconds)).as_secs()
+    };
+    assert_eq!(left_at(Some(7), 1_000_010), 7);
+    // It can't have more than it ever had.
+    assert_eq!(left_at(Some(101), 1_000_010), 100);
+    assert_eq!(left_at(None, 1_000_010), 90);
+    assert_eq!(left_at(None, 1_000_100), 0);
+    assert_eq!(left_at(None, 2_000_000), 0);
+    // The clock was set back: now only the expiry counts, and never more than a lifetime.
+    assert_eq!(left_at(None, 999_999), 100);
+}
+
+#[test]
+fn a_rejection_past_any_cache_marks_the_stored_token_and_no_other() {
+    let clock = ManualClock::new(wall(1_000_010));
+    let store: std::sync::Arc<dyn TokenStore> = std::sync::Arc::new(MemoryStore::new(clock));
+    let key = StoreKey::new(&BaseUrl::default(), "my-id");
+    let session = StoreSession::new(std::sync::Arc::clone(&store), key);
+    let (stored, other) = (record("stored").token, record("other").token);
+    let reject = |token| session.reject(token, wall(1_000_010)).expect("it works");
+    let suspect = || {
+        let stored = store.load(key).expect("it works").expect("a record");
+        (stored.record.suspect, stored.left)
+    };
+
+    assert!(!reject(&stored), "nothing is stored");
+    let left = Duration::from_secs(90);
+    store
+        .save(key, &record("stored"), None, left)
+        .expect("it works");
+    assert!(!reject(&other));
+    assert_eq!(suspect(), (false, Some(left)));
+    assert!(reject(&stored));
+    assert_eq!(suspect(), (true, Some(left)));
 }

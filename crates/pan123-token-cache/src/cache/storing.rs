@@ -7,7 +7,7 @@ use super::{FlightKind, Need, Refresh, TokenCache};
 use crate::action::{Action, Reason};
 use crate::event::Event;
 use crate::held::{Held, Life};
-use crate::moment::{Moment, unix};
+use crate::moment::Moment;
 use crate::policy::doubled;
 use crate::sharing::{HeldLease, Sharing};
 use crate::store::{Answer, Call, Lease, Owner, Saved, StoreError, StoreStep, Stored};
@@ -50,10 +50,9 @@ impl TokenCache {
             return Some(Call::GiveBack { owner, cool });
         }
         if let (true, Some(held)) = (sharing.unmarked, held) {
-            let left = held.left_at(now);
             return Some(Call::MarkSuspect {
-                record: held.record(),
-                left,
+                fingerprint: held.fingerprint,
+                now,
             });
         }
         None
@@ -179,15 +178,8 @@ impl TokenCache {
 
     /// A stored token, as it would be in this cache's hands.
     fn read(&self, stored: Stored, asked: Moment) -> Held {
-        let Stored { record, left } = stored;
-        let left = left.unwrap_or_else(|| {
-            // Without a clock of the store's own, this host's tells; but not where it was set back since.
-            match asked.wall.checked_sub(record.sent_at) {
-                Some(elapsed) => record.lifetime.saturating_sub(elapsed),
-                None => unix(record.token.expires_at()).saturating_sub(asked.wall),
-            }
-        });
-        let left = left.min(record.lifetime);
+        let left = stored.left_at(asked);
+        let record = stored.record;
         self.hold_token(
             record.token,
             Life {
