@@ -1,0 +1,165 @@
+//! The store.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pan123_token_cache::pan123_token::Fingerprint;
+use pan123_token_cache::{
+    Clock, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, SystemClock, TokenStore,
+};
+
+use crate::folder::{Folder, Found};
+use crate::lease::{Leases, Turn};
+use crate::problem::FileProblem;
+
+/// A token store in a folder. See the [crate's documentation](crate) for what is in it, and what holds.
+///
+/// Whoever drops it ends its leases.
+pub struct FileStore {
+    folder: Folder,
+    leases: Leases,
+    on_problem: Box<dyn Fn(&FileProblem) + Send + Sync>,
+    /// What was said of a key's file. It is said once.
+    told: Mutex<HashMap<StoreKey, FileProblem>>,
+}
+
+impl FileStore {
+    /// Keeps tokens in the user's state directory: `$XDG_STATE_HOME/pan123-token`, or `~/.local/state/pan123-token`; on
+    /// Windows `%LOCALAPPDATA%\pan123-token`. It is created when something is first kept there.
+    ///
+    /// # Errors
+    ///
+    /// When the user has no home directory.
+    pub fn new() -> Result<Self, StoreError> {
+        Folder::of_user().map(Self::on)
+    }
+
+    /// Keeps tokens in this folder, which is created when something is first kept there.
+    pub fn in_dir(path: impl Into<PathBuf>) -> Self {
+        Self::on(Folder::at(path.into()))
+    }
+
+    pub(crate) fn on(folder: Folder) -> Self {
+        Self {
+            folder,
+            leases: Leases::new(SystemClock::new()),
+            on_problem: Box::new(|_| {}),
+            told: Mutex::default(),
+        }
+    }
+
+    /// Calls this for each file that is passed over because of what is wrong with it: once, until that changes. It is
+    /// called outside any lock.
+    #[must_use]
+    pub fn on_problem(self, tell: impl Fn(&FileProblem) + Send + Sync + 'static) -> Self {
+        Self {
+            on_problem: Box::new(tell),
+            ..self
+        }
+    }
+
+    /// Tells the time by this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.leases.clock = Box::new(clock);
+        self
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Tells of a problem that is news, and forgets one that is gone.
+    fn tell(&self, key: StoreKey, problem: Option<&FileProblem>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match problem {
+            Some(problem) => told.insert(key, problem.clone()),
+            None => told.remove(&key),
+        };
+        drop(told);
+        if let Some(problem) = problem.filter(|problem| before.as_ref() != Some(problem)) {
+            (self.on_problem)(problem);
+        }
+    }
+}
+
+impl TokenStore for FileStore {
+    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        let (record, problem) = match self.folder.find(key)? {
+            Found::Record(record) => (Some(record), None),
+            Found::Bad(problem) => (None, Some(problem)),
+            Found::Nothing => (None, None),
+        };
+        self.tell(key, problem.as_ref());
+        Ok(record.map(stored))
+    }
+
+    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        self.folder.make()?;
+        let turn = self.leases.take(&self.folder, key, owner, term)?;
+        match (turn, self.load(key)) {
+            (Turn::Granted, Ok(stored)) => Ok(Lease::Granted(stored)),
+            (Turn::Held(wait), Ok(stored)) => Ok(Lease::Held(wait, stored)),
+            (Turn::Cool(wait), Ok(stored)) => Ok(Lease::Cool(wait, stored)),
+            (turn, Err(error)) => {
+                if matches!(turn, Turn::Granted) {
+                    // The asker goes on alone, and doesn't know that it has it.
+                    self.give_back(key, owner, Duration::ZERO)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn save(
+        &self,
+        key: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        _left: Duration,
+    ) -> Result<Saved, StoreError> {
+        self.folder.make()?;
+        self.folder.sweep(key);
+        // All that takes time comes before the lock.
+        let draft = self.folder.draft(key, record)?;
+        let lock = self.folder.lock_for_save(key)?;
+        let problem = match self.folder.find(key)? {
+            Found::Record(there) if !record.may_replace(&there, replaces) => {
+                return Ok(Saved::Newer(stored(there)));
+            }
+            Found::Record(_) | Found::Nothing => None,
+            Found::Bad(problem) => Some(problem),
+        };
+        if let Some(problem) = &problem {
+            problem.make_way()?;
+        }
+        self.folder.publish(key, draft)?;
+        drop(lock);
+        // Even where nobody looked before: what was set aside may be found.
+        self.tell(key, problem.as_ref());
+        self.tell(key, None);
+        self.folder.sync()?;
+        Ok(Saved::Kept)
+    }
+
+    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        self.leases.give_back(&self.folder, key, owner, cool)
+    }
+}
+
+/// As a file has it: without a clock of its own.
+fn stored(record: Record) -> Stored {
+    Stored { record, left: None }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore")
+            .field("dir", &self.folder.path())
+            .finish_non_exhaustive()
+    }
+}
