@@ -1,0 +1,390 @@
+//! Files and folders with something wrong: what is done about each, and what is said.
+
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
+use pan123_token_file::FileStore;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::record::{LIFE, SECOND, key, record};
+use crate::scene::{Scene, mode_of, set_mode};
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The file counts as absent, that is said once, and the next save puts a good one in its place.
+fn is_replaced(scene: &Scene, said: &str) {
+    let file = scene.file("json");
+    assert_eq!(scene.load(), None);
+    assert_eq!(scene.problems(), [said]);
+    assert_eq!(scene.load(), None);
+    match scene.store.lease(key(), Owner(1), SECOND).unwrap() {
+        Lease::Granted(None) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(scene.problems(), [""; 0], "said twice");
+
+    // Older than any other: there is nothing that it would have to be newer than.
+    assert_eq!(scene.save(-1000), Saved::Kept);
+    let metadata = file.symlink_metadata().unwrap();
+    assert!(metadata.is_file());
+    assert_eq!(mode_of(&file), 0o600);
+    assert_eq!(scene.load(), Some(record(-1000)));
+    assert_eq!(scene.problems(), [""; 0]);
+}
+
+#[test]
+fn a_file_that_others_can_read_is_replaced() {
+    for mode in [0o644, 0o640, 0o604, 0o620, 0o601] {
+        let scene = Scene::with_record(0);
+        set_mode(&scene.file("json"), mode);
+        is_replaced(
+            &scene,
+            &format!(
+                "DIR/KEY.v1.json is open to other users (mode {mode:o}): it counts as absent, and the next token \
+                 replaces it; when you copy such files, keep their modes"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_link_is_replaced_and_what_it_leads_to_is_left() {
+    let scene = Scene::new();
+    let elsewhere = scene.dir().join("elsewhere");
+    fs::write(&elsewhere, record(0).encode()).unwrap();
+    set_mode(&elsewhere, 0o600);
+    symlink(&elsewhere, scene.file("json")).unwrap();
+    is_replaced(
+        &scene,
+        "DIR/KEY.v1.json is a link: it counts as absent, and the next token replaces it; to keep tokens elsewhere, \
+         name another folder",
+    );
+    assert_eq!(fs::read_to_string(elsewhere).unwrap(), record(0).encode());
+}
+
+#[test]
+fn a_fifo_is_replaced_without_waiting_for_a_writer() {
+    let scene = Scene::new();
+    make_fifo(&scene.file("json"));
+    is_replaced(
+        &scene,
+        "DIR/KEY.v1.json is no regular file: it counts as absent, and the next token replaces it",
+    );
+}
+
+#[test]
+fn another_users_file_is_replaced() {
+    if !is_root() {
+        return; // Nobody else can give a file away.
+    }
+    let scene = Scene::with_record(0);
+    chown(scene.file("json"), Some(12_345), None).unwrap();
+    is_replaced(
+        &scene,
+        "DIR/KEY.v1.json belongs to another user: it counts as absent, and the next token replaces it; give each user \
+         a folder of their own",
+    );
+}
+
+#[test]
+fn a_directory_is_set_aside() {
+    let scene = Scene::new();
+    fs::create_dir(scene.file("json")).unwrap();
+    fs::write(scene.file("json").join("precious"), "work").unwrap();
+    is_replaced(
+        &scene,
+        "DIR/KEY.v1.json is a directory: it counts as absent, and the next token moves it to DIR/KEY.v1.damaged",
+    );
+    let precious = fs::read(scene.file("damaged").join("precious")).unwrap();
+    assert_eq!(precious, b"work");
+}
+
+#[test]
+fn a_damaged_file_is_set_aside() {
+    let noise: Vec<u8> = (0..10 * 1024 * 1024_u32)
+        .map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[3])
+        .collect();
+    let whole = record(0).encode().into_bytes();
+    let torn = whole[..whole.len() / 2].to_vec();
+    for (content, part) in [
+        (noise, "its size"),
+        (torn, "its JSON"),
+        (Vec::new(), "its JSON"),
+    ] {
+        let scene = Scene::new();
+        fs::write(scene.file("json"), &content).unwrap();
+        set_mode(&scene.file("json"), 0o600);
+        is_replaced(
+            &scene,
+            &format!(
+                "DIR/KEY.v1.json is damaged ({part}): it counts as absent, and the next token moves it to \
+                 DIR/KEY.v1.damaged"
+            ),
+        );
+        assert_eq!(fs::read(scene.file("damaged")).unwrap(), content);
+    }
+}
+
+#[test]
+fn one_damaged_file_is_kept_and_a_new_problem_is_news() {
+    let scene = Scene::new();
+    for content in ["first", "second"] {
+        fs::write(scene.file("json"), content).unwrap();
+        set_mode(&scene.file("json"), 0o600);
+        // A save reports what it finds, too.
+        assert_eq!(scene.save(0), Saved::Kept);
+        assert_eq!(scene.problems().len(), 1);
+        assert_eq!(fs::read(scene.file("damaged")).unwrap(), content.as_bytes());
+    }
+    assert_eq!(scene.endings(), ["damaged", "json", "save"]);
+
+    fs::write(scene.file("json"), "third").unwrap();
+    assert_eq!(scene.load(), None);
+    set_mode(&scene.file("json"), 0o644);
+    assert_eq!(scene.load(), None);
+    assert_eq!(scene.problems().len(), 2);
+}
+
+#[test]
+fn what_cannot_be_set_aside_stays_and_the_save_says_so() {
+    let scene = Scene::new();
+    for place in ["json", "damaged"] {
+        fs::create_dir(scene.file(place)).unwrap();
+        fs::write(scene.file(place).join("precious"), "work").unwrap();
+    }
+    assert_eq!(
+        scene.save_fails(0),
+        "DIR/KEY.v1.json is a directory, and can't be moved to DIR/KEY.v1.damaged: Directory not empty (os error 39); \
+         remove one of them"
+    );
+    for place in ["json", "damaged"] {
+        assert_eq!(
+            fs::read(scene.file(place).join("precious")).unwrap(),
+            b"work"
+        );
+    }
+}
+
+#[test]
+fn a_problem_names_its_file_and_shows_no_secret() {
+    let scene = Scene::with_record(0);
+    let path = scene.file("json");
+    let mut damaged = record(0).encode();
+    damaged.push_str("SECRET");
+    fs::write(&path, damaged).unwrap();
+    let store = FileStore::in_dir(scene.dir()).on_problem(move |problem| {
+        assert_eq!(problem.path(), path);
+        assert!(!format!("{problem} {problem:?}").contains("SECRET"));
+    });
+    assert_eq!(store.load(key()).unwrap(), None);
+    assert_eq!(scene.load(), None);
+    assert_eq!(scene.problems().len(), 1);
+}
+
+#[test]
+fn a_newer_versions_record_is_left_where_it_is() {
+    let scene = Scene::new();
+    let newer = r#"{"version":9,"readableBy":2,"inAFormWeDoNotKnow":"SECRET"}"#;
+    fs::write(scene.file("json"), newer).unwrap();
+    set_mode(&scene.file("json"), 0o600);
+
+    let said = "DIR/KEY.v1.json: the stored token was written by a newer version that this one can't read; it was left \
+                as it is: update this program, or give the store another folder";
+    let plain = |error: pan123_token_cache::StoreError| scene.plain(&error.to_string());
+    assert_eq!(plain(scene.store.load(key()).unwrap_err()), said);
+    assert_eq!(scene.save_fails(1_000_000), said);
+    let lease = scene.store.lease(key(), Owner(1), SECOND);
+    assert_eq!(plain(lease.unwrap_err()), said);
+
+    assert_eq!(fs::read_to_string(scene.file("json")).unwrap(), newer);
+    // The lease wasn't kept: whoever can read it has it at once.
+    fs::remove_file(scene.file("json")).unwrap();
+    let lease = FileStore::in_dir(scene.dir()).lease(key(), Owner(2), SECOND);
+    assert_eq!(lease.unwrap(), Lease::Granted(None));
+}
+
+#[test]
+fn a_newer_version_that_can_be_read_is_read_and_replaced() {
+    let scene = Scene::new();
+    let newer = record(0)
+        .encode()
+        .replace(r#""version":1,"#, r#""version":9,"more":[],"#);
+    fs::write(scene.file("json"), newer).unwrap();
+    set_mode(&scene.file("json"), 0o600);
+    assert_eq!(scene.load(), Some(record(0)));
+    assert_eq!(scene.save(1), Saved::Kept);
+}
+
+#[test]
+fn a_lock_that_is_no_file_of_ours_is_not_used() {
+    let scene = Scene::with_record(0);
+    let elsewhere = scene.dir().join("elsewhere");
+    let (lease, save) = (scene.file("lease"), scene.file("save"));
+    let cannot = |ending: &str, what: &str| {
+        format!("DIR/KEY.v1.{ending} {what}, and can't be locked: remove it")
+    };
+    let lease_fails = || {
+        let lease = scene.store.lease(key(), Owner(1), SECOND);
+        scene.plain(&lease.unwrap_err().to_string())
+    };
+    fs::remove_file(&save).unwrap();
+
+    symlink(&elsewhere, &lease).unwrap();
+    assert_eq!(lease_fails(), cannot("lease", "is a link"));
+    symlink(&elsewhere, &save).unwrap();
+    assert_eq!(scene.save_fails(1), cannot("save", "is a link"));
+    assert!(!elsewhere.exists(), "a link was followed");
+    fs::remove_file(&lease).unwrap();
+    fs::remove_file(&save).unwrap();
+
+    make_fifo(&lease);
+    assert_eq!(lease_fails(), cannot("lease", "is no regular file"));
+    fs::remove_file(&lease).unwrap();
+    fs::create_dir(&lease).unwrap();
+    assert_eq!(lease_fails(), cannot("lease", "is a directory"));
+    fs::remove_dir(&lease).unwrap();
+
+    if is_root() {
+        fs::write(&lease, "").unwrap();
+        chown(&lease, Some(12_345), None).unwrap();
+        assert_eq!(lease_fails(), cannot("lease", "belongs to another user"));
+        fs::remove_file(&lease).unwrap();
+    }
+
+    // Its mode doesn't matter.
+    fs::write(&lease, "").unwrap();
+    set_mode(&lease, 0o644);
+    let granted = scene.store.lease(key(), Owner(1), SECOND).unwrap();
+    assert!(matches!(granted, Lease::Granted(Some(_))));
+    // No draft was left by the saves that failed.
+    assert_eq!(scene.endings(), ["gate", "json", "lease"]);
+}
+
+#[test]
+fn a_gate_that_cannot_be_read_is_open_and_is_replaced() {
+    // In the future, so that it would be shut for an hour.
+    let good = "cool 18446744073709551615 18446744073709551615\n";
+    let noise = good.repeat(200_000);
+    let scene = Scene::new();
+    fs::write(scene.file("gate"), good).unwrap();
+    set_mode(&scene.file("gate"), 0o600);
+    let lease = scene.store.lease(key(), Owner(1), SECOND).unwrap();
+    assert!(matches!(lease, Lease::Cool(..)), "{lease:?}");
+    fs::remove_file(scene.file("gate")).unwrap();
+
+    let elsewhere = scene.dir().join("elsewhere");
+    fs::write(&elsewhere, good).unwrap();
+    set_mode(&elsewhere, 0o600);
+    let gate = scene.file("gate");
+    let is_open = || {
+        let lease = scene.store.lease(key(), Owner(1), SECOND).unwrap();
+        assert_eq!(lease, Lease::Granted(None));
+        assert!(fs::read_to_string(&gate).unwrap().starts_with("held 1 "));
+        assert!(gate.symlink_metadata().unwrap().is_file());
+        scene
+            .store
+            .give_back(key(), Owner(1), Duration::ZERO)
+            .unwrap();
+        fs::remove_file(&gate).unwrap();
+    };
+    symlink(&elsewhere, &gate).unwrap();
+    is_open();
+    make_fifo(&gate);
+    is_open();
+    for (line, mode) in [(good, 0o644), ("cool SECRET\n", 0o600), (&noise, 0o600)] {
+        fs::write(&gate, line).unwrap();
+        set_mode(&gate, mode);
+        is_open();
+    }
+    fs::create_dir(&gate).unwrap();
+    let lease = scene.store.lease(key(), Owner(1), SECOND);
+    assert_eq!(
+        scene.plain(&lease.unwrap_err().to_string()),
+        "can't write DIR/KEY.v1.gate: Is a directory (os error 21); remove the directory"
+    );
+}
+
+#[test]
+fn a_folder_that_others_may_write_to_is_refused() {
+    let scene = Scene::with_record(0);
+    for mode in [0o770, 0o702, 0o1777] {
+        set_mode(scene.dir(), mode);
+        let said = format!(
+            "other users may write to the folder DIR (mode {:o}): run chmod go-w on it, or give the store another",
+            mode & 0o777
+        );
+        assert_eq!(scene.save_fails(1), said);
+        let load = scene.store.load(key()).unwrap_err();
+        assert_eq!(scene.plain(&load.to_string()), said);
+        let lease = scene.store.lease(key(), Owner(1), SECOND).unwrap_err();
+        assert_eq!(scene.plain(&lease.to_string()), said);
+    }
+    // Others may see what is in it; they can't read it.
+    set_mode(scene.dir(), 0o755);
+    assert_eq!(scene.load(), Some(record(0)));
+}
+
+#[test]
+fn another_users_folder_is_refused() {
+    let scene = Scene::new();
+    let dir = if is_root() {
+        chown(scene.dir(), Some(12_345), None).unwrap();
+        scene.dir()
+    } else {
+        Path::new("/usr")
+    };
+    let error = FileStore::in_dir(dir).load(key()).unwrap_err();
+    let dir = dir.display();
+    assert_eq!(
+        error.to_string(),
+        format!("the folder {dir} belongs to another user: give the store one of your own")
+    );
+}
+
+#[test]
+fn a_folder_may_be_reached_through_a_link() {
+    let scene = Scene::with_record(0);
+    let link = scene.dir().join("link");
+    symlink(scene.dir(), &link).unwrap();
+    let stored = FileStore::in_dir(link).load(key()).unwrap().unwrap();
+    assert_eq!(stored.record, record(0));
+}
+
+#[test]
+fn a_place_that_can_be_no_folder_is_refused() {
+    let scene = Scene::new();
+    let file = scene.dir().join("file");
+    fs::write(&file, "").unwrap();
+    let refusal = |store: &FileStore| {
+        let error = store.save(key(), &record(0), None, LIFE).unwrap_err();
+        scene.plain(&error.to_string())
+    };
+    assert_eq!(
+        refusal(&FileStore::in_dir(&file)),
+        "DIR/file is no folder: give the store one"
+    );
+    assert_eq!(
+        refusal(&FileStore::in_dir(file.join("below"))),
+        "can't use the folder DIR/file/below: Not a directory (os error 20); give the store a folder that you may \
+         write to"
+    );
+    symlink("nowhere", scene.dir().join("dangling")).unwrap();
+    assert_eq!(
+        refusal(&FileStore::in_dir(scene.dir().join("dangling"))),
+        "can't make the folder DIR/dangling: File exists (os error 17); check the disk, or give the store another \
+         folder"
+    );
+    assert_eq!(
+        refusal(&FileStore::in_dir("")),
+        "can't make the folder : entity not found; give the store a folder that you may write to"
+    );
+}
+
+fn make_fifo(path: &Path) {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}
