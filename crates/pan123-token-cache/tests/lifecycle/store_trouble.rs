@@ -155,7 +155,7 @@ fn a_store_that_was_given_up_gets_one_try_from_then_on() {
         "{tried_for:?}"
     );
     // The ticket was dropped. When it has expired and the backoff is over, the store is tried once.
-    for wait in [2 * MINUTE, HOUR] {
+    for wait in [70 * SECOND, HOUR] {
         clock.advance(wait);
         let (backoff, reason) = host.wait();
         assert_eq!(reason, Reason::Backoff);
