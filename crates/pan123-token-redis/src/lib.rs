@@ -33,8 +33,9 @@
 //! | `pan123-token:{<key>}:v1:record` | the [stored form](pan123_token_cache::Record) | the token |
 //! | `pan123-token:{<key>}:v1:gate` | the owner, as 16 hexadecimal digits; or `cool` | the lease; the time that nobody may ask |
 //!
-//! All times are told by the server's clock. Each call is one script, which the server runs as a whole; a save is
-//! two where it replaces a record, and compares what it replaces.
+//! All times are told by the server's clock. Each call is one script, which the server runs as a whole; a save is two: one
+//! looks, and one replaces what was seen. It says when the token ends and not how long it lives, since a server that was
+//! stopped carries it out late.
 //!
 //! - A value of another type, or one that can't be read, counts as absent: the next save replaces it. It isn't reported.
 //! - A record of a version that this one can't read is left alone, and is an error.
@@ -48,7 +49,7 @@
 //! database other than 0:
 //!
 //! ```text
-//! ACL SETUSER pan123 on >password ~pan123-token:* +eval +type +getrange +pttl +set +pexpire +del
+//! ACL SETUSER pan123 on >password ~pan123-token:* +eval +type +getrange +pttl +set +pexpire +del +time
 //! ```
 //!
 //! Nothing need be persisted: a server that comes back empty costs one more token, of which 3 per client ID are alive at

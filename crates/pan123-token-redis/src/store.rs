@@ -193,17 +193,19 @@ impl TokenStore for RedisStore {
         replaces: Option<Fingerprint>,
         left: Duration,
     ) -> Result<Saved, StoreError> {
-        let deadline = self.deadline();
+        let (begun, deadline) = (Instant::now(), self.deadline());
         let form = record.encode();
-        // Nothing, until the server says otherwise.
-        let mut seen = Vec::new();
+        // Nothing, until the server says what stands there, and how late it is there.
+        let (mut seen, mut ends) = (Vec::new(), String::new());
         for _ in 0..MAX_ROUNDS {
             let mut save = eval(script!("save"), &[record_key(key)]);
-            save.arg(&seen).arg(&form).arg(at_most(left).max(1));
-            let found: Option<(Vec<u8>, i64)> = self.call(&save, deadline)?;
-            let Some((found, its_left)) = found else {
+            save.arg(&seen).arg(&form).arg(&ends);
+            let found: Option<(Vec<u8>, i64, u64)> = self.call(&save, deadline)?;
+            let Some((found, its_left, server_time)) = found else {
                 return Ok(Saved::Kept);
             };
+            let left = at_most(left.saturating_sub(begun.elapsed()));
+            ends = (u128::from(server_time) + left).to_string();
             if found == form.as_bytes() {
                 // The answer that said so was lost.
                 return Ok(Saved::Kept);

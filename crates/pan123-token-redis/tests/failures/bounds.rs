@@ -89,7 +89,10 @@ fn a_save_that_is_answered_again_and_again() {
         thread::sleep(LIMIT / 4);
         // Never what it was taken to be, and never a record.
         let seen = command[4].len() + 1;
-        Some(format!("*2\r\n${seen}\r\n{}\r\n:-1\r\n", "x".repeat(seen)))
+        Some(format!(
+            "*3\r\n${seen}\r\n{}\r\n:-1\r\n:1\r\n",
+            "x".repeat(seen)
+        ))
     });
     let store = server.store().timeout(LIMIT);
     let begun = Instant::now();
@@ -103,7 +106,10 @@ fn a_save_that_is_answered_again_and_again() {
 fn a_save_that_others_are_always_ahead_of_gives_up() {
     let server = Played::answering(|command| {
         let seen = command[4].len() + 1;
-        Some(format!("*2\r\n${seen}\r\n{}\r\n:-1\r\n", "x".repeat(seen)))
+        Some(format!(
+            "*3\r\n${seen}\r\n{}\r\n:-1\r\n:1\r\n",
+            "x".repeat(seen)
+        ))
     });
     let store = server.store().timeout(Duration::from_secs(60));
     let error = store.save(key(), &record(), None, LIMIT).unwrap_err();

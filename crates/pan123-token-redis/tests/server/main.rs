@@ -7,6 +7,9 @@
 )]
 
 mod login;
+#[path = "../failures/played.rs"]
+#[allow(dead_code, reason = "shared with the tests that need no server")]
+mod played;
 mod process;
 mod sharing;
 mod tls;

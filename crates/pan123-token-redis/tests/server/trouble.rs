@@ -193,3 +193,40 @@ fn a_cluster_without_slots_is_said_to_be_down() {
         "{line}"
     );
 }
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn a_save_that_is_carried_out_late_gives_the_token_no_longer_life() {
+    use std::sync::{Arc, Mutex};
+
+    use crate::played::Played;
+
+    let server = Server::start();
+    let (seconds, micros): (u64, u64) = server.run(&["TIME"]);
+    let now = seconds * 1000 + micros / 1000;
+    // The call that writes, as it would lie in the buffer of a server that was stopped.
+    let written: Arc<Mutex<Vec<String>>> = Arc::default();
+    let last = Arc::clone(&written);
+    let played = Played::answering(move |command| {
+        *last.lock().unwrap() = command.to_vec();
+        Some(format!("*3\r\n$0\r\n\r\n:-2\r\n:{now}\r\n"))
+    });
+    let left = Duration::from_millis(1500);
+    let token = record("token", 0);
+    // It sees the same again and again, and gives up.
+    played.store().save(key(), &token, None, left).unwrap_err();
+    let written = written.lock().unwrap().clone();
+    let write = || {
+        let words: Vec<&str> = written.iter().map(|it| &**it).collect();
+        let () = server.run(&words);
+    };
+
+    write();
+    let kept = server.store().load(key()).unwrap().unwrap();
+    assert_eq!(kept.record, token);
+    assert!(kept.left.unwrap() <= left, "{:?}", kept.left);
+    std::thread::sleep(left);
+    assert_eq!(server.store().load(key()).unwrap(), None);
+    write();
+    assert_eq!(server.store().load(key()).unwrap(), None);
+}
