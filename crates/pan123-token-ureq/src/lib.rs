@@ -1,14 +1,27 @@
-//! The access token of the 123pan open platform, with [ureq](ureq) (blocking).
+//! The access token of the 123pan open platform, with [ureq](ureq) (blocking): got, kept, shared and renewed in time.
 //!
 //! # In scope
 //!
-//! [`fetch`] carries out one exchange on any [`ureq::Agent`], and [`agent`] is one that is ready to use: rustls, no
-//! redirects, bounded time. Building the request and judging the reply is the core's business (`pan123-token`, whose
-//! types are re-exported here).
+//! - [`TokenProvider`] hands out a token that can be used now. It fetches one when it is first asked, renews it in the last
+//!   part of its life, and replaces it when the platform rejects it.
+//! - [`fetch()`] is the single exchange, with nothing kept: each success costs one of the 3 tokens that the platform keeps
+//!   alive per client ID.
+//! - `agent()` is an agent that is ready to use (feature `rustls`): rustls, no redirects, bounded time. Any other
+//!   [`ureq::Agent`] will do as well.
 //!
 //! # Out of scope
 //!
-//! Nothing is kept: each [`fetch`] costs one of the 3 tokens that the platform keeps alive per client ID.
+//! When to fetch, use and renew is decided in `pan123-token-cache`, and what a reply means in `pan123-token`; their types
+//! are re-exported here. Stores, in which processes or hosts share a token, are crates of their own.
+//!
+//! # Threads
+//!
+//! Fetching, renewing and saving happen on a thread that is started when somebody needs it and ends with the result: the
+//! flight. A provider has one at a time (a second one only to ask the platform while the first hangs in a store beyond its
+//! time), and callers wait for it no longer than they want. Nothing else is started, and nothing stands by.
+//!
+//! While a token is fresh, handing it out takes two clock reads, a look at what was published, and one count of references:
+//! no lock, no allocation.
 //!
 //! # Secrets in logs
 //!
@@ -20,25 +33,42 @@
 # Example
 
 ```no_run
-use std::time::Duration;
+use pan123_token_ureq::{Credentials, TokenProvider};
 
-use pan123_token_ureq::{Credentials, GetAccessToken, agent, fetch};
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let credentials = Credentials::new(
+        std::env::var("PAN123_CLIENT_ID")?,
+        std::env::var("PAN123_CLIENT_SECRET")?,
+    )?;
+    // One for the whole program; clones share the token.
+    let provider = TokenProvider::builder(credentials)
+        .on_event(|event| eprintln!("{event:?}"))
+        .build()?;
 
-let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
-let grant = fetch(&agent(), &operation, Duration::from_secs(30))?;
-println!("good until {}", grant.token.expires_at());
-# Ok::<(), Box<dyn std::error::Error>>(())
+    println!("a token that expires at {}", provider.token()?.expires_at());
+    Ok(())
+}
 ```
 "#
 )]
 
 #[cfg(feature = "rustls")]
 mod agent;
+mod builder;
 mod failure;
 mod fetch;
+mod flight;
+mod provider;
+#[cfg(all(test, shuttle))]
+mod schedules;
+mod shared;
+mod sync;
+#[cfg(feature = "tracing")]
+mod trace;
 
 #[cfg(feature = "rustls")]
 pub use agent::{AgentBuilder, agent};
+pub use builder::{BundledAgent, TokenProviderBuilder};
 pub use fetch::fetch;
 pub use pan123_token::{
     self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
@@ -46,6 +76,11 @@ pub use pan123_token::{
     MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, RejectionWatch,
     ResponseError, http, time, token_rejected,
 };
+pub use pan123_token_cache::{
+    self, Clock, Event, Failure, Lease, Moment, Owner, PolicyError, Record, RecordError, Rejection,
+    RenewalPolicy, Saved, StoreError, StoreKey, Stored, SystemClock, TokenError, TokenStore,
+};
+pub use provider::TokenProvider;
 
 // The client, in the version that `fetch` takes.
 pub use ureq;

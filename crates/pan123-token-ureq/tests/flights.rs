@@ -1,0 +1,328 @@
+//! Who asks the platform, when, and who waits for it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unchecked_time_subtraction,
+    reason = "a panic is how a test reports"
+)]
+
+mod common;
+
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::store::{Script, Scripted};
+use common::{DAY, How, LIFE, Platform, SECOND, clock, credentials, default_agent};
+use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+use pan123_token_cache::testing::MemoryStore;
+use pan123_token_ureq::{
+    Credentials, Event, Failure, FetchError, RenewalPolicy, StoreKey, TokenError, TokenProvider,
+    TokenStore,
+};
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn threads_that_ask_at_once_after_expiry_cause_one_request() {
+    let emulator = Emulator::builder().start().unwrap();
+    let clock = clock();
+    let provider = TokenProvider::builder(Credentials::new(CLIENT_ID, CLIENT_SECRET).unwrap())
+        .agent(default_agent())
+        .base_url(emulator.url().parse().unwrap())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    for requests in 1..=3 {
+        let barrier = Barrier::new(64);
+        let tokens: Vec<String> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..64)
+                .map(|_| {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        provider.token().unwrap().secret().to_owned()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        assert_eq!(emulator.token_requests(), requests);
+        assert_eq!(
+            tokens,
+            vec![emulator.live_tokens(CLIENT_ID).pop().unwrap(); 64]
+        );
+        clock.advance(90 * DAY);
+    }
+}
+
+#[test]
+fn a_caller_who_gives_up_costs_no_token_and_leaves_nobody_waiting() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let provider = platform.provider(&clock).build().unwrap();
+    platform.hold();
+    let limit = Duration::from_millis(10);
+    assert_eq!(
+        provider.token_within(limit).unwrap_err(),
+        TokenError::TimedOut(limit)
+    );
+    assert_eq!(
+        provider.token_within(Duration::ZERO).unwrap_err(),
+        TokenError::TimedOut(Duration::ZERO)
+    );
+    assert!(provider.current().is_none());
+
+    let others: Vec<_> = (0..4)
+        .map(|_| {
+            thread::spawn({
+                let provider = provider.clone();
+                move || provider.token_within(LONG)
+            })
+        })
+        .collect();
+    platform.release();
+    for other in others {
+        assert_eq!(other.join().unwrap().unwrap().secret(), "token-1");
+    }
+    assert_eq!(provider.current().unwrap().secret(), "token-1");
+    assert_eq!(platform.requests(), 1);
+}
+
+#[test]
+fn in_the_renewal_window_a_token_comes_at_once_while_a_flight_runs_beside() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let provider = platform.provider(&clock).build().unwrap();
+    assert_eq!(provider.token().unwrap().secret(), "token-1");
+    assert!(provider.settle(LONG));
+    clock.advance(LIFE - DAY / 2);
+    platform.hold();
+    for _ in 0..3 {
+        assert_eq!(
+            provider.token_within(Duration::ZERO).unwrap().secret(),
+            "token-1"
+        );
+    }
+    assert!(!provider.settle(Duration::ZERO));
+    platform.release();
+    assert!(provider.settle(LONG));
+    assert_eq!(provider.token().unwrap().secret(), "token-2");
+    assert_eq!(platform.requests(), 2);
+}
+
+#[test]
+fn a_fresh_token_starts_nothing() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let provider = platform.provider(&clock).build().unwrap();
+    assert!(provider.current().is_none());
+    assert_eq!(platform.requests(), 0);
+    provider.token().unwrap();
+    clock.advance(LIFE - 2 * DAY);
+    for _ in 0..100 {
+        provider.token().unwrap();
+    }
+    assert!(provider.settle(Duration::ZERO));
+    assert_eq!(platform.requests(), 1);
+}
+
+#[test]
+fn providers_on_one_store_share_a_token() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let provider = || {
+        platform
+            .provider(&clock)
+            .store(store.clone())
+            .build()
+            .unwrap()
+    };
+    let (one, other) = (provider(), provider());
+    assert_eq!(one.token().unwrap().secret(), "token-1");
+    assert!(one.settle(LONG), "the token is saved");
+    assert_eq!(other.token().unwrap().secret(), "token-1");
+    assert_eq!(platform.requests(), 1);
+}
+
+#[test]
+fn a_token_is_handed_out_before_it_is_saved() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let store = Arc::new(Scripted::new(&clock, Script::HangInSave));
+    let provider = platform
+        .provider(&clock)
+        .store(store.clone())
+        .build()
+        .unwrap();
+    assert_eq!(provider.token().unwrap().secret(), "token-1");
+    assert!(!provider.settle(Duration::ZERO));
+    store.now_it_is(Script::Nothing);
+    assert!(provider.settle(LONG));
+    let key = StoreKey::new(&"https://open-api.123pan.com".parse().unwrap(), "my-id");
+    assert_eq!(
+        store.load(key).unwrap().unwrap().record.token.secret(),
+        "token-1"
+    );
+}
+
+#[test]
+fn a_provider_that_is_dropped_still_saves_what_it_asked_for() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let (saved, news) = mpsc::channel();
+    let provider = platform
+        .provider(&clock)
+        .store(store.clone())
+        .on_event(move |event| saved.send(event.clone()).unwrap())
+        .build()
+        .unwrap();
+    platform.hold();
+    provider.token_within(Duration::ZERO).unwrap_err();
+    drop(provider);
+    platform.release();
+    assert!(matches!(
+        news.recv_timeout(LONG).unwrap(),
+        Event::Renewed { .. }
+    ));
+    // The flight ends once the token is saved, and takes the listener with it.
+    assert_eq!(
+        news.recv_timeout(LONG),
+        Err(mpsc::RecvTimeoutError::Disconnected)
+    );
+    let another = platform.provider(&clock).store(store).build().unwrap();
+    assert_eq!(another.token().unwrap().secret(), "token-1");
+}
+
+#[test]
+fn a_client_that_panics_is_a_failure_at_once() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let provider = platform.provider(&clock).build().unwrap();
+    platform.now_it_is(How::Panic);
+    let error = provider.token_within(LONG).unwrap_err();
+    let Some(Failure::Fetch(failure @ FetchError::Body(_))) = error.failure() else {
+        panic!("{error}");
+    };
+    assert!(
+        failure.to_string().contains("the HTTP client panicked"),
+        "{failure}"
+    );
+    assert!(provider.settle(LONG));
+    platform.now_it_is(How::Grant);
+    clock.advance(error.next_attempt().unwrap());
+    assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-2");
+}
+
+#[test]
+fn a_store_that_panics_or_hangs_costs_sharing_and_not_the_token() {
+    for script in [Script::Panic, Script::HangInLoad] {
+        // The machine's patience with a store is real time here: a hanging one must not be waited for.
+        let mut policy = RenewalPolicy::default();
+        policy.store_timeout = Duration::from_millis(20);
+        policy.store_patience = Duration::from_millis(50);
+        policy.lease_poll = Duration::from_millis(10);
+        let clock = clock();
+        let platform = Platform::new(&clock);
+        let store = Arc::new(Scripted::new(&clock, script));
+        let provider = TokenProvider::builder(credentials())
+            .agent(platform.agent())
+            .policy(policy)
+            .store(store.clone())
+            .build()
+            .unwrap();
+        // The platform's clock is this test's, and its tokens are long over by today's; but not by its `Date`.
+        assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-1");
+        assert_eq!(platform.requests(), 1);
+        if script == Script::HangInLoad {
+            assert_eq!(store.hung(), 1, "no second thread hangs in it");
+            assert!(!provider.settle(Duration::ZERO), "the first still does");
+            store.now_it_is(Script::Nothing);
+        }
+        assert!(provider.settle(LONG));
+    }
+}
+
+#[test]
+fn an_exchange_that_takes_all_of_its_time_is_told_as_that() {
+    // Accepts connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let (told, news) = mpsc::channel();
+    let timeout = Duration::from_millis(100);
+    let provider = TokenProvider::builder(credentials())
+        .agent(default_agent())
+        .base_url(url.parse().unwrap())
+        .timeout(timeout)
+        .on_event(move |event| told.send(event.clone()).unwrap())
+        .build()
+        .unwrap();
+    let started = Instant::now();
+    provider.token().unwrap_err();
+    assert!(started.elapsed() < LONG);
+    let Event::RenewalFailed { failure, .. } = news.recv_timeout(LONG).unwrap() else {
+        panic!("another event");
+    };
+    assert_eq!(failure, Failure::Fetch(FetchError::Timeout(timeout)));
+    // From then on, callers get it at once.
+    assert_eq!(provider.token().unwrap_err().failure(), Some(&failure));
+}
+
+#[test]
+fn a_fixed_token_is_all_there_is() {
+    let clock = clock();
+    let token = Platform::new(&clock)
+        .provider(&clock)
+        .build()
+        .unwrap()
+        .token()
+        .unwrap();
+    let provider = TokenProvider::fixed(token.clone());
+    assert_eq!(provider.token().unwrap(), token);
+    assert_eq!(provider.current().unwrap(), token);
+    let forever = pan123_token_ureq::Rejection::Suspect {
+        replaceable_in: Duration::MAX,
+    };
+    assert_eq!(provider.reject(&token), forever);
+    assert_eq!(provider.token().unwrap(), token);
+    assert!(provider.settle(SECOND));
+}
+
+#[test]
+fn no_secret_is_in_any_debug() {
+    let clock = clock();
+    let builder = Platform::new(&clock).provider(&clock);
+    let text = format!("{builder:?}");
+    assert!(!text.contains("SENTINEL"), "{text}");
+    let provider = builder.build().unwrap();
+    provider.token().unwrap();
+    let text = format!("{provider:?}");
+    assert!(
+        !text.contains("SENTINEL") && !text.contains("token-1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_policy_that_fits_to_the_second_is_one() {
+    let mut policy = RenewalPolicy::default();
+    // A fetch, and two calls to the store.
+    policy.lease_term = 36 * SECOND;
+    let builder = Platform::new(&clock()).provider(&clock()).policy(policy);
+    assert!(builder.build().is_ok());
+}
+
+#[test]
+fn a_policy_that_does_not_fit_together_makes_no_provider() {
+    let mut policy = RenewalPolicy::default();
+    policy.min_interval = Duration::ZERO;
+    let builder = Platform::new(&clock()).provider(&clock()).policy(policy);
+    let error = builder.build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the renewal policy's min_interval must not be zero"
+    );
+}
