@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Proxy};
 
 /// An agent with rustls (ring) and Mozilla's root certificates.
@@ -75,6 +77,12 @@ impl AgentBuilder {
 
     /// The agent.
     pub fn build(self) -> Agent {
+        self.config().build().new_agent()
+    }
+
+    /// The agent's configuration, for whoever wants to add something to it: a
+    /// [provider](crate::TokenProvider#impl-Middleware-for-TokenProvider) that authorizes its calls, say.
+    pub fn config(self) -> ConfigBuilder<AgentScope> {
         let provider = rustls::crypto::ring::default_provider();
         let tls_config = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
@@ -93,7 +101,5 @@ impl AgentBuilder {
                 None
             })
             .tls_config(tls_config)
-            .build()
-            .new_agent()
     }
 }

@@ -55,6 +55,7 @@ pub fn fetch(
         bytes: &body,
         read: &sent,
     };
+    head.extensions.insert(TokenExchange);
     let request = Request::from_parts(head, SendBody::from_reader(&mut body));
 
     let mut config = agent
@@ -83,6 +84,10 @@ pub fn fetch(
             .map_or_else(|| failed(error.into()), FetchError::Response)),
     }
 }
+
+/// Marks the request for a token, which is to carry none.
+#[derive(Clone, Copy)]
+pub(crate) struct TokenExchange;
 
 /// The request's body, which tells whether any of it was read. ureq reads it once the connection stands.
 struct Watched<'a> {

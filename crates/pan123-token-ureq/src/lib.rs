@@ -4,6 +4,8 @@
 //!
 //! - [`TokenProvider`] hands out a token that can be used now. It fetches one when it is first asked, renews it in the last
 //!   part of its life, and replaces it when the platform rejects it.
+//! - [`TokenProvider::call`] carries out a business call with it, and repeats the call once with another token, if need be.
+//!   As a [middleware](TokenProvider#impl-Middleware-for-TokenProvider) it authorizes all calls of an agent.
 //! - [`fetch()`] is the single exchange, with nothing kept: each success costs one of the 3 tokens that the platform keeps
 //!   alive per client ID.
 //! - `agent()` is an agent that is ready to use (feature `rustls`): rustls, no redirects, bounded time. Any other
@@ -33,7 +35,7 @@
 # Example
 
 ```no_run
-use pan123_token_ureq::{Credentials, TokenProvider};
+use pan123_token_ureq::{Credentials, TokenProvider, agent, http::Request};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let credentials = Credentials::new(
@@ -45,7 +47,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on_event(|event| eprintln!("{event:?}"))
         .build()?;
 
-    println!("a token that expires at {}", provider.token()?.expires_at());
+    let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body("")?;
+    let mut response = provider.call(&agent(), request)?;
+    println!("{}", response.body_mut().read_to_string()?);
     Ok(())
 }
 ```
@@ -54,6 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(feature = "rustls")]
 mod agent;
+mod authorization;
 mod builder;
 mod failure;
 mod fetch;
@@ -65,6 +70,7 @@ mod shared;
 mod sync;
 #[cfg(feature = "tracing")]
 mod trace;
+mod watched_body;
 
 #[cfg(feature = "rustls")]
 pub use agent::{AgentBuilder, agent};
@@ -84,3 +90,8 @@ pub use provider::TokenProvider;
 
 // The client, in the version that `fetch` takes.
 pub use ureq;
+
+/// Compiles the README's example.
+#[cfg(all(doctest, feature = "rustls"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

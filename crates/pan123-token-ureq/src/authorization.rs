@@ -1,0 +1,162 @@
+//! Business calls: the token on the way out, the verdict on the way back.
+
+use pan123_token::http::{Method, Request, Response, request};
+use pan123_token::{AccessToken, Authorization};
+use pan123_token_cache::TokenError;
+use ureq::middleware::{Middleware, MiddlewareNext};
+use ureq::typestate::HttpCrateScope;
+use ureq::{Agent, AsSendBody, Body, Error, RequestExt, SendBody, config::ConfigBuilder};
+
+use crate::TokenProvider;
+use crate::fetch::TokenExchange;
+use crate::watched_body::watch;
+
+impl TokenProvider {
+    /// Carries out a business call, as [`Agent::run`] does: with the headers `Authorization` and `Platform`, and once more
+    /// with another token, if the platform rejects the first and there is another.
+    ///
+    /// The body is anything that can be sent twice: bytes or text, and `""` for none. A body that is read as it is sent
+    /// takes the [middleware](#impl-Middleware-for-TokenProvider), which sends it once.
+    ///
+    /// Only a call to the base URL's origin, or to one that was [allowed](crate::TokenProviderBuilder::allow_origin), gets
+    /// the headers; and none that has an `Authorization` already. Other calls go out as they are.
+    ///
+    /// For a call that carries the token, whatever the agent's configuration: no status is an error, since what the
+    /// platform says of the call stands in the body; and no redirect is followed, since each origin is to be looked at.
+    ///
+    /// A rejection is noticed at once where the reply is JSON of a known length up to 4 KiB, and repeats the call. Any other
+    /// reply is passed on as it comes, and is watched while it is read; a rejection then counts for the next call. That is
+    /// so for a compressed one, too, where ureq's features `gzip` or `brotli` are on.
+    ///
+    /// A rejected token may be replaced at once, later, or by a newer one from the store: this waits for whatever is under
+    /// way, at most the provider's timeout.
+    ///
+    /// # Errors
+    ///
+    /// Those of the agent. Without a token, nothing is sent, and [`ureq::Error::Other`] holds the [`TokenError`]:
+    ///
+    /// ```
+    /// use pan123_token_ureq::{TokenError, ureq};
+    ///
+    /// fn why_no_token(error: &ureq::Error) -> Option<&TokenError> {
+    ///     match error {
+    ///         ureq::Error::Other(cause) => cause.downcast_ref(),
+    ///         _ => None,
+    ///     }
+    /// }
+    /// ```
+    pub fn call(
+        &self,
+        agent: &Agent,
+        request: Request<impl AsRef<[u8]>>,
+    ) -> Result<Response<Body>, Error> {
+        let authorization = Authorization::of(&request, &self.origins);
+        let (mut head, body) = request.into_parts();
+        let body = body.as_ref();
+        let Some(authorization) = authorization else {
+            return send(agent, head, body, false);
+        };
+        let token = self.token().map_err(no_token)?;
+        let authorized = authorization.authorize(&mut head.headers, &token);
+        let response = send(agent, head.clone(), body, true)?;
+        let (response, rejected) = watch(response, &head.method, self, &token);
+        if !rejected {
+            return Ok(response);
+        }
+        let Some(other) = self.replacement(&token) else {
+            return Ok(response);
+        };
+        if !authorized.repeat(&mut head.headers, &other) {
+            return Ok(response);
+        }
+        let response = send(agent, head.clone(), body, true)?;
+        let (response, _) = watch(response, &head.method, self, &other);
+        Ok(response)
+    }
+
+    /// What there is instead of a token that was just rejected. It may be the same.
+    fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
+        let token = self.token().ok()?;
+        if token.secret() != rejected.secret() {
+            return Some(token);
+        }
+        // The store may be asked for a newer one right now.
+        self.settle(self.timeout);
+        self.current()
+    }
+}
+
+/// For an agent that authorizes each of its calls by itself. A middleware can't repeat a call; otherwise it does what
+/// [`TokenProvider::call`] does.
+///
+/// ```no_run
+/// # #[cfg(feature = "rustls")]
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pan123_token_ureq::{AgentBuilder, Credentials, TokenProvider};
+///
+/// let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?).build()?;
+/// let agent = AgentBuilder::default().config().middleware(provider.clone()).build().new_agent();
+/// let reply = agent.get("https://open-api.123pan.com/api/v1/user/info").call()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Of the body of a reply that is watched as it comes, ureq doesn't know the length, which stands in the header alone; and
+/// who wants to send it on, hands its reader to [`SendBody::from_reader`].
+impl Middleware for TokenProvider {
+    fn handle(
+        &self,
+        mut request: Request<SendBody<'_>>,
+        next: MiddlewareNext<'_>,
+    ) -> Result<Response<Body>, Error> {
+        // A provider's own exchange carries no token, and must not wait for one.
+        if request.extensions().get::<TokenExchange>().is_some() {
+            return next.handle(request);
+        }
+        let Some(authorization) = Authorization::of(&request, &self.origins) else {
+            return next.handle(request);
+        };
+        let token = self.token().map_err(no_token)?;
+        let authorized = authorization.authorize(request.headers_mut(), &token);
+        let method = request.method().clone();
+        let Some(config) = request.middleware_config() else {
+            return Err(Error::Other("called by something that is no agent".into()));
+        };
+        let response = next.handle(strict(config))?;
+        Ok(watch(response, &method, self, authorized.token()).0)
+    }
+}
+
+fn no_token(error: TokenError) -> Error {
+    Error::Other(Box::new(error))
+}
+
+fn send(
+    agent: &Agent,
+    head: request::Parts,
+    body: &[u8],
+    authorized: bool,
+) -> Result<Response<Body>, Error> {
+    let methods_with_body = [Method::POST, Method::PUT, Method::PATCH];
+    if body.is_empty() && !methods_with_body.contains(&head.method) {
+        run(agent, Request::from_parts(head, ()), authorized)
+    } else {
+        run(agent, Request::from_parts(head, body), authorized)
+    }
+}
+
+fn run<S: AsSendBody>(
+    agent: &Agent,
+    request: Request<S>,
+    authorized: bool,
+) -> Result<Response<Body>, Error> {
+    if !authorized {
+        return agent.run(request);
+    }
+    agent.run(strict(agent.configure_request(request)))
+}
+
+/// Every reply comes back, from the server that was asked.
+fn strict<S: AsSendBody>(config: ConfigBuilder<HttpCrateScope<S>>) -> Request<S> {
+    config.http_status_as_error(false).max_redirects(0).build()
+}
