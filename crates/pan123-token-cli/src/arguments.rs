@@ -65,7 +65,7 @@ pub(crate) struct Get {
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
 
-    /// How long the exchange may take, in seconds
+    /// How long it may take to get a token, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 

@@ -4,11 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
-use pan123_token_ureq::{AgentBuilder, BaseUrl, Credentials, GetAccessToken, Grant, fetch};
+use pan123_token_ureq::{AccessToken, AgentBuilder, BaseUrl, Credentials};
 
 use crate::arguments::Emulate;
 use crate::failure::Failure;
-use crate::output;
+use crate::{get, output};
 
 /// Runs until it is killed.
 pub(crate) fn run(arguments: &Emulate) -> Result<(), Failure> {
@@ -31,15 +31,14 @@ pub(crate) fn run(arguments: &Emulate) -> Result<(), Failure> {
     }
 }
 
-/// One exchange with an emulator that lives as long as that.
-pub(crate) fn exchange(timeout: Duration) -> Result<Grant, Failure> {
+/// A token of an emulator that lives as long as this takes.
+pub(crate) fn token(timeout: Duration) -> Result<AccessToken, Failure> {
     let emulator = Emulator::builder()
         .start()
         .map_err(|error| Failure::listen(&error))?;
     let credentials =
         Credentials::new(CLIENT_ID, CLIENT_SECRET).map_err(|_| Failure::internal())?;
     let base_url: BaseUrl = emulator.url().parse().map_err(|_| Failure::internal())?;
-    let operation = GetAccessToken::new(credentials).with_base_url(base_url);
     let agent = AgentBuilder::default().no_proxy().build();
-    Ok(fetch(agent, &operation, timeout)?)
+    Ok(get::provider(credentials, base_url, agent, timeout)?.token()?)
 }

@@ -14,7 +14,7 @@
 use std::fmt::Display;
 use std::io;
 
-use pan123_token_ureq::{Cause, ErrorKind, FetchError, ResponseError};
+use pan123_token_ureq::{Cause, ErrorKind, FetchError, ResponseError, TokenError};
 use serde_json::{Map, Value};
 
 use crate::arguments::Format;
@@ -143,6 +143,26 @@ impl From<FetchError> for Failure {
             // Already one line, and longer than what others may be.
             line: error.to_string(),
             fetch: Some(error),
+        }
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        use pan123_token_ureq::Failure as Renewal;
+
+        // When the next attempt would be is of no interest: this process makes none.
+        match error {
+            TokenError::Renewal { failure, .. } => match failure {
+                Renewal::Fetch(error) => error.into(),
+                Renewal::BornOver | Renewal::Unchanged => Self::new(76, "malformed", failure),
+                Renewal::Dropped => Self::new(69, "timeout", failure),
+                // One that this version doesn't know.
+                _ => Self::new(70, "internal", failure),
+            },
+            TokenError::RateLimited { .. } => Self::new(75, "rate_limited", error),
+            TokenError::TimedOut(_) => Self::new(69, "timeout", error),
+            _ => Self::new(70, "internal", error),
         }
     }
 }

@@ -1,12 +1,15 @@
-//! `get`: one exchange, and the token on stdout.
+//! `get`: a token from the provider, on stdout.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use pan123_token_ureq::pan123_token::http::Uri;
-use pan123_token_ureq::{AccessToken, AgentBuilder, BaseUrl, GetAccessToken, Grant, fetch};
-use time::OffsetDateTime;
+use pan123_token_ureq::ureq::Agent;
+use pan123_token_ureq::{
+    AccessToken, AgentBuilder, BaseUrl, Credentials, RenewalPolicy, TokenProvider,
+};
 use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::{Format, Get, option_or_env};
@@ -14,24 +17,43 @@ use crate::failure::Failure;
 use crate::{credentials, output};
 
 pub(crate) fn run(arguments: &Get) -> Result<(), Failure> {
-    let grant = exchange(arguments)?;
-    warn_if_over(&grant);
-    output::stdout(&format!("{}\n", print(&grant.token, arguments.format)?))
+    let token = token(arguments)?;
+    output::stdout(&format!("{}\n", print(&token, arguments.format)?))
 }
 
-fn exchange(arguments: &Get) -> Result<Grant, Failure> {
+fn token(arguments: &Get) -> Result<AccessToken, Failure> {
     #[cfg(feature = "emulator")]
     if arguments.emulate {
-        return crate::emulate::exchange(arguments.timeout);
+        return crate::emulate::token(arguments.timeout);
     }
     check_store(arguments)?;
-    let operation = GetAccessToken::new(credentials::read(&arguments.credentials)?)
-        .with_base_url(base_url(arguments)?);
+    let credentials = credentials::read(&arguments.credentials)?;
+    let base_url = base_url(arguments)?;
     let mut agent = AgentBuilder::default();
     if let Some(path) = &arguments.ca_file {
         agent = trust(agent, path)?;
     }
-    Ok(fetch(agent.build(), &operation, arguments.timeout)?)
+    let provider = provider(credentials, base_url, agent.build(), arguments.timeout)?;
+    Ok(provider.token()?)
+}
+
+pub(crate) fn provider(
+    credentials: Credentials,
+    base_url: BaseUrl,
+    agent: Agent,
+    timeout: Duration,
+) -> Result<TokenProvider, Failure> {
+    let mut policy = RenewalPolicy::default();
+    // Whoever allows a token more time means the exchange. A lease holds one, and two calls to the store.
+    policy.fetch_timeout = timeout;
+    policy.lease_term = policy.lease_term.max(timeout + 2 * policy.store_timeout);
+    TokenProvider::builder(credentials)
+        .base_url(base_url)
+        .agent(agent)
+        .policy(policy)
+        .timeout(timeout)
+        .build()
+        .map_err(|_| Failure::internal())
 }
 
 /// Tokens aren't kept yet, and whoever asks for that should know.
@@ -77,13 +99,6 @@ fn trust(agent: AgentBuilder, path: &Path) -> Result<AgentBuilder, Failure> {
             path.display()
         ))
     })
-}
-
-fn warn_if_over(grant: &Grant) {
-    let now = grant.server_time.unwrap_or_else(OffsetDateTime::now_utc);
-    if !grant.token.is_usable_at(now) {
-        output::stderr("warning: the token that the server sent is already over");
-    }
 }
 
 fn print(token: &AccessToken, format: Format) -> Result<String, Failure> {
