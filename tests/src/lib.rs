@@ -8,6 +8,7 @@
 )]
 
 pub mod adapters;
+pub mod fleet;
 pub mod scripted;
 pub mod simulation;
 pub mod vector;

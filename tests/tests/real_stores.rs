@@ -10,11 +10,14 @@
 #[allow(dead_code, reason = "shared with the store's own tests")]
 mod process;
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
 use pan123_token_cache::testing::MemoryStore;
 use pan123_token_cache::{SystemClock, TokenStore};
+use pan123_token_file::FileStore;
 use pan123_token_redis::RedisStore;
 use pan123_token_tests::simulation::{OpenStore, Scenario, Sharing, run_over};
 
@@ -48,6 +51,19 @@ fn all_rules_hold_over_the_store_in_memory() {
     all_rules_hold(Sharing::Redis, 16, |_| {
         let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(SystemClock::new()));
         Arc::new(move |_| Arc::clone(&store))
+    });
+}
+
+#[test]
+fn all_rules_hold_over_files() {
+    all_rules_hold(Sharing::File, 16, |seed| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rules-{seed}"));
+        let _ = fs::remove_dir_all(&folder);
+        Arc::new(move |host| {
+            let store: Arc<dyn TokenStore> =
+                Arc::new(FileStore::in_dir(folder.join(host.to_string())));
+            store
+        })
     });
 }
 

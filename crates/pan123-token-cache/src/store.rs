@@ -239,6 +239,11 @@ impl StoreSession {
         }
     }
 
+    /// The record, past any cache. Blocks as long as the store does.
+    pub fn load(&self) -> Result<Option<Stored>, StoreError> {
+        self.store.load(self.key)
+    }
+
     /// Reports, past any cache, that a business call was refused with this token: whoever uses the store then replaces it
     /// once that is allowed. False where it isn't the stored one. Blocks as long as the store does.
     ///

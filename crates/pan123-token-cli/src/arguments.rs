@@ -22,8 +22,8 @@ use crate::output;
     about = "Gets access tokens of the 123pan open platform",
     after_help = "Credentials: PAN123_CLIENT_ID and PAN123_CLIENT_SECRET in the environment, or --client-id and \
                   --client-secret-file.\n\
-                  Exit codes: 0 done, 64 usage, 69 unavailable, 70 internal error, 74 can't write, 75 rate limited, \
-                  76 not an answer of the API, 77 refused."
+                  Exit codes: 0 done, 1 nothing stored (status), 64 usage, 69 unavailable, 70 internal error, 74 can't \
+                  write or reach the store, 75 rate limited, 76 not an answer of the API, 77 refused."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -34,6 +34,10 @@ struct Arguments {
 pub(crate) enum Command {
     /// Print a token on stdout, and all else on stderr
     Get(Get),
+    /// Say what is stored, until when it lives, and when it is renewed; never the token
+    Status(Status),
+    /// Tell the store that the platform refused the token on stdin
+    Reject(Reject),
     /// Run an emulator of the platform's token endpoint
     #[cfg(feature = "emulator")]
     Emulate(Emulate),
@@ -45,13 +49,45 @@ pub(crate) struct Get {
     #[arg(long, value_enum, default_value_t = Format::Raw)]
     pub(crate) format: Format,
 
+    /// Renew the stored token, even if it is fresh
+    #[arg(long)]
+    pub(crate) refresh: bool,
+
     /// Start an emulator, ask that one with its own credentials, and stop it
     #[cfg(feature = "emulator")]
     #[arg(long, conflicts_with_all = ["client_id", "client_secret_file", "base_url", "ca_file"])]
     pub(crate) emulate: bool,
 
+    /// A file that holds the client secret; - is stdin [default: the secret in PAN123_CLIENT_SECRET]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+
     #[command(flatten)]
-    pub(crate) credentials: Credentials,
+    pub(crate) place: Place,
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Report::Text)]
+    pub(crate) format: Report,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Args)]
+pub(crate) struct Reject {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Whose token is meant, of which platform, and where it is kept.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// The client ID [default: PAN123_CLIENT_ID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
 
     /// Where the platform is [default: https://open-api.123pan.com, or PAN123_BASE_URL]
     #[arg(long, value_name = "URL")]
@@ -61,28 +97,18 @@ pub(crate) struct Get {
     #[arg(long)]
     pub(crate) insecure_http: bool,
 
-    /// Where tokens are kept; so far only `none` [default: none, or PAN123_TOKEN_STORE]
+    /// Where the token is kept: none, file, file:FOLDER, redis://… or rediss://…; a URL with a password belongs in
+    /// PAN123_TOKEN_STORE [default: file, or PAN123_TOKEN_STORE]
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
 
-    /// How long it may take to get a token, in seconds
+    /// How long all of it may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
     /// Trust the certificates in this file, and no others
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct Credentials {
-    /// The client ID [default: PAN123_CLIENT_ID]
-    #[arg(long, value_name = "ID")]
-    pub(crate) client_id: Option<String>,
-
-    /// A file that holds the client secret; - is stdin [default: the secret in PAN123_CLIENT_SECRET]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_secret_file: Option<PathBuf>,
 }
 
 #[cfg(feature = "emulator")]
@@ -116,6 +142,14 @@ pub(crate) enum Format {
     Raw,
     /// The header line that a business call carries
     Header,
+    /// A JSON object; errors, too
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Report {
+    /// For people
+    Text,
     /// A JSON object; errors, too
     Json,
 }

@@ -8,25 +8,22 @@ use std::path::Path;
 use pan123_token_ureq::Credentials;
 use zeroize::Zeroizing;
 
-use crate::arguments::{self, option_or_env};
+use crate::arguments::{Get, option_or_env};
 use crate::failure::Failure;
 
-pub(crate) fn read(arguments: &arguments::Credentials) -> Result<Credentials, Failure> {
-    let client_id = option_or_env(arguments.client_id.as_deref(), "PAN123_CLIENT_ID")?
-        .ok_or_else(|| missing("client ID: set PAN123_CLIENT_ID, or give --client-id"))?;
+pub(crate) fn read(arguments: &Get) -> Result<Credentials, Failure> {
+    let client_id = arguments.place.client_id()?;
     let client_secret = match &arguments.client_secret_file {
         Some(path) => read_secret(path)?,
         None => option_or_env(None, "PAN123_CLIENT_SECRET")?
             .map(Zeroizing::new)
             .ok_or_else(|| {
-                missing("client secret: set PAN123_CLIENT_SECRET, or give --client-secret-file")
+                Failure::credentials(
+                    "no client secret: set PAN123_CLIENT_SECRET, or give --client-secret-file",
+                )
             })?,
     };
     Credentials::new(client_id, &**client_secret).map_err(Failure::credentials)
-}
-
-fn missing(what: &str) -> Failure {
-    Failure::credentials(format_args!("no {what}"))
 }
 
 /// The file's content without the line break at its end. Waits as long as the file does, where it is a pipe.

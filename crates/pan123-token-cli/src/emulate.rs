@@ -1,13 +1,13 @@
 //! `emulate`, and the emulator inside of `get --emulate`.
 
 use std::thread;
-use std::time::Duration;
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
-use pan123_token_ureq::{AccessToken, AgentBuilder, BaseUrl, Credentials};
+use pan123_token_ureq::{AgentBuilder, BaseUrl, Credentials};
 
-use crate::arguments::Emulate;
+use crate::arguments::{Emulate, Get};
 use crate::failure::Failure;
+use crate::place::Warnings;
 use crate::{get, output};
 
 /// Runs until it is killed.
@@ -31,8 +31,8 @@ pub(crate) fn run(arguments: &Emulate) -> Result<(), Failure> {
     }
 }
 
-/// A token of an emulator that lives as long as this takes.
-pub(crate) fn token(timeout: Duration) -> Result<AccessToken, Failure> {
+/// `get`, of an emulator that lives as long as this takes. Nothing is kept: its tokens are good for no other.
+pub(crate) fn get(arguments: &Get) -> Result<(), Failure> {
     let emulator = Emulator::builder()
         .start()
         .map_err(|error| Failure::listen(&error))?;
@@ -40,5 +40,6 @@ pub(crate) fn token(timeout: Duration) -> Result<AccessToken, Failure> {
         Credentials::new(CLIENT_ID, CLIENT_SECRET).map_err(|_| Failure::internal())?;
     let base_url: BaseUrl = emulator.url().parse().map_err(|_| Failure::internal())?;
     let agent = AgentBuilder::default().no_proxy().build();
-    Ok(get::provider(credentials, base_url, agent, timeout)?.token()?)
+    let warnings = Warnings::default();
+    get::get(arguments, credentials, base_url, agent, None, &warnings)
 }

@@ -3,10 +3,11 @@
 //! | exit | meaning |
 //! |---|---|
 //! | 0 | done |
+//! | 1 | `status`: nothing stored |
 //! | 64 | usage: bad option, missing or unusable credentials or URL |
 //! | 69 | unavailable: no connection, TLS failure, timeout, connection lost in the body, 5xx |
 //! | 70 | internal error (a bug of ours) |
-//! | 74 | could not write stdout, or bind the emulator's address |
+//! | 74 | could not write stdout, bind the emulator's address, or reach a store that the command is about |
 //! | 75 | rate limited: try later |
 //! | 76 | the answer was not the API's, or unusable |
 //! | 77 | the API refused (any other code) |
@@ -14,7 +15,9 @@
 use std::fmt::Display;
 use std::io;
 
-use pan123_token_ureq::{Cause, ErrorKind, FetchError, ResponseError, TokenError};
+use pan123_token_ureq::{
+    Cause, ErrorKind, Failure as Renewal, FetchError, ResponseError, TokenError,
+};
 use serde_json::{Map, Value};
 
 use crate::arguments::Format;
@@ -66,6 +69,11 @@ impl Failure {
             "internal",
             format_args!("can't write to stdout: {error}"),
         )
+    }
+
+    /// Of a store that the command is about.
+    pub(crate) fn store(error: impl Display) -> Self {
+        Self::new(74, "store", error)
     }
 
     #[cfg(feature = "emulator")]
@@ -149,20 +157,24 @@ impl From<FetchError> for Failure {
 
 impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
-        use pan123_token_ureq::Failure as Renewal;
-
         // When the next attempt would be is of no interest: this process makes none.
         match error {
-            TokenError::Renewal { failure, .. } => match failure {
-                Renewal::Fetch(error) => error.into(),
-                Renewal::BornOver | Renewal::Unchanged => Self::new(76, "malformed", failure),
-                Renewal::Dropped => Self::new(69, "timeout", failure),
-                // One that this version doesn't know.
-                _ => Self::new(70, "internal", failure),
-            },
+            TokenError::Renewal { failure, .. } => failure.into(),
             TokenError::RateLimited { .. } => Self::new(75, "rate_limited", error),
             TokenError::TimedOut(_) => Self::new(69, "timeout", error),
             _ => Self::new(70, "internal", error),
+        }
+    }
+}
+
+impl From<Renewal> for Failure {
+    fn from(failure: Renewal) -> Self {
+        match failure {
+            Renewal::Fetch(error) => error.into(),
+            Renewal::BornOver(_) | Renewal::Unchanged => Self::new(76, "malformed", failure),
+            Renewal::Dropped => Self::new(69, "timeout", failure),
+            // One that this version doesn't know.
+            _ => Self::new(70, "internal", failure),
         }
     }
 }

@@ -1,107 +1,133 @@
-//! `get`: a token from the provider, on stdout.
+//! `get`: a token from the store or from the platform, on stdout.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pan123_token_ureq::pan123_token::http::Uri;
 use pan123_token_ureq::ureq::Agent;
 use pan123_token_ureq::{
-    AccessToken, AgentBuilder, BaseUrl, Credentials, RenewalPolicy, TokenProvider,
+    AccessToken, AgentBuilder, BaseUrl, Credentials, Event, Failure as Renewal, RenewalPolicy,
+    TokenError, TokenProvider, TokenStore,
 };
 use time::format_description::well_known::Rfc3339;
 
-use crate::arguments::{Format, Get, option_or_env};
+use crate::arguments::{Format, Get};
 use crate::failure::Failure;
+use crate::place::{Store, Warnings};
 use crate::{credentials, output};
 
-pub(crate) fn run(arguments: &Get) -> Result<(), Failure> {
-    let token = token(arguments)?;
-    output::stdout(&format!("{}\n", print(&token, arguments.format)?))
-}
+/// For how long a renewal that is due is waited for, while there is a token that is still good.
+const MOMENT: Duration = Duration::from_secs(3);
 
-fn token(arguments: &Get) -> Result<AccessToken, Failure> {
+pub(crate) fn run(arguments: &Get) -> Result<(), Failure> {
     #[cfg(feature = "emulator")]
     if arguments.emulate {
-        return crate::emulate::token(arguments.timeout);
+        return crate::emulate::get(arguments);
     }
-    check_store(arguments)?;
-    let credentials = credentials::read(&arguments.credentials)?;
-    let base_url = base_url(arguments)?;
-    let mut agent = AgentBuilder::default();
-    if let Some(path) = &arguments.ca_file {
-        agent = trust(agent, path)?;
-    }
-    let provider = provider(credentials, base_url, agent.build(), arguments.timeout)?;
-    Ok(provider.token()?)
+    let warnings = Warnings::default();
+    let credentials = credentials::read(arguments)?;
+    let base_url = arguments.place.base_url()?;
+    let agent = AgentBuilder::default();
+    let agent = arguments.place.trust(agent, AgentBuilder::ca_pem)?.build();
+    let store = match arguments.place.store(&warnings)? {
+        Store::None => None,
+        Store::Usable(store) => Some(store),
+        Store::Unusable(error) => {
+            warnings.add(format_args!("the token isn't kept: {error}"));
+            None
+        }
+    };
+    get(arguments, credentials, base_url, agent, store, &warnings)
 }
 
-pub(crate) fn provider(
+/// Prints a token, and then waits until it is saved.
+pub(crate) fn get(
+    arguments: &Get,
     credentials: Credentials,
     base_url: BaseUrl,
     agent: Agent,
-    timeout: Duration,
-) -> Result<TokenProvider, Failure> {
-    let mut policy = RenewalPolicy::default();
-    // Whoever allows a token more time means the exchange. A lease holds one, and two calls to the store.
-    policy.fetch_timeout = timeout;
-    policy.lease_term = policy.lease_term.max(timeout + 2 * policy.store_timeout);
-    TokenProvider::builder(credentials)
+    store: Option<Arc<dyn TokenStore>>,
+    warnings: &Warnings,
+) -> Result<(), Failure> {
+    let fetched = Arc::new(AtomicBool::new(false));
+    let policy = policy(arguments.place.timeout);
+    let save_time = policy.store_timeout;
+    let mut builder = TokenProvider::builder(credentials)
         .base_url(base_url)
         .agent(agent)
         .policy(policy)
-        .timeout(timeout)
-        .build()
-        .map_err(|_| Failure::internal())
+        .timeout(arguments.place.timeout)
+        .on_event(listener(&fetched, warnings));
+    if let Some(store) = store {
+        builder = builder.store(store);
+    }
+    let provider = builder.build().map_err(|_| Failure::internal())?;
+
+    let token = match token(arguments, &provider) {
+        Err(TokenError::Renewal {
+            failure: Renewal::BornOver(token),
+            ..
+        }) => {
+            // This host's clock may be the wrong one.
+            warnings.add("the token that the server sent is already over");
+            fetched.store(true, Ordering::Release);
+            token
+        }
+        token => token?,
+    };
+    let source = if fetched.load(Ordering::Acquire) {
+        "server"
+    } else {
+        "store"
+    };
+    let printed = output::stdout(&format!("{}\n", print(&token, source, arguments.format)?));
+    // Whatever became of stdout: a token that isn't saved is one of 3 for nothing.
+    provider.settle(save_time);
+    printed?;
+    warnings.say();
+    Ok(())
 }
 
-/// Tokens aren't kept yet, and whoever asks for that should know.
-fn check_store(arguments: &Get) -> Result<(), Failure> {
-    match option_or_env(arguments.store.as_deref(), "PAN123_TOKEN_STORE")?.as_deref() {
-        None | Some("none") => Ok(()),
-        Some(_) => Err(Failure::usage(
-            "the only token store of this version is `none`; see --store and PAN123_TOKEN_STORE",
-        )),
+fn token(arguments: &Get, provider: &TokenProvider) -> Result<AccessToken, TokenError> {
+    if arguments.refresh {
+        return provider.refresh();
+    }
+    let token = provider.token()?;
+    // If its renewal is due, that has begun.
+    if provider.settle(MOMENT.min(arguments.place.timeout)) {
+        return Ok(provider.current().unwrap_or(token));
+    }
+    Ok(token)
+}
+
+fn policy(timeout: Duration) -> RenewalPolicy {
+    let mut policy = RenewalPolicy::default();
+    // Whoever allows more time means the exchange. A lease holds one, and two calls to the store.
+    policy.fetch_timeout = timeout;
+    policy.lease_term = policy.lease_term.max(timeout + 2 * policy.store_timeout);
+    policy
+}
+
+fn listener(
+    fetched: &Arc<AtomicBool>,
+    warnings: &Warnings,
+) -> impl Fn(&Event) + Send + Sync + 'static {
+    let (fetched, warnings) = (Arc::clone(fetched), warnings.clone());
+    move |event| match event {
+        Event::Renewed { .. } => fetched.store(true, Ordering::Release),
+        Event::StoreFailed { call, error } => {
+            warnings.add(format_args!("the token store failed ({call}): {error}"));
+        }
+        Event::RenewalFailed {
+            failure,
+            serving_old: true,
+            ..
+        } => warnings.add(format_args!("the token isn't renewed yet: {failure}")),
+        _ => {}
     }
 }
 
-fn base_url(arguments: &Get) -> Result<BaseUrl, Failure> {
-    let Some(text) = option_or_env(arguments.base_url.as_deref(), "PAN123_BASE_URL")? else {
-        return Ok(BaseUrl::default());
-    };
-    let strict = text.parse::<BaseUrl>();
-    match strict {
-        Err(pan123_token_ureq::BaseUrlError::NotHttps) if arguments.insecure_http => {
-            text.parse::<Uri>().map_or(strict, BaseUrl::insecure)
-        }
-        strict => strict,
-    }
-    .map_err(Failure::usage)
-}
-
-fn trust(agent: AgentBuilder, path: &Path) -> Result<AgentBuilder, Failure> {
-    // All of Mozilla's certificates have a quarter of this.
-    const MAX_BYTES: u64 = 1 << 20;
-    let read = || {
-        let mut pem = Vec::new();
-        File::open(path)?
-            .take(MAX_BYTES + 1)
-            .read_to_end(&mut pem)?;
-        if pem.len() as u64 > MAX_BYTES {
-            return Err(io::Error::other("it has more than 1 MiB"));
-        }
-        agent.ca_pem(&pem)
-    };
-    read().map_err(|error| {
-        Failure::usage(format_args!(
-            "can't take certificates from {}: {error}",
-            path.display()
-        ))
-    })
-}
-
-fn print(token: &AccessToken, format: Format) -> Result<String, Failure> {
+fn print(token: &AccessToken, source: &str, format: Format) -> Result<String, Failure> {
     Ok(match format {
         Format::Raw => token.secret().to_owned(),
         Format::Header => format!("Authorization: Bearer {}", token.secret()),
@@ -111,7 +137,7 @@ fn print(token: &AccessToken, format: Format) -> Result<String, Failure> {
                 "accessToken": token.secret(),
                 "expiresAt": expires_at.map_err(|_| Failure::internal())?,
                 "authorization": format!("Bearer {}", token.secret()),
-                "source": "server",
+                "source": source,
             })
             .to_string()
         }

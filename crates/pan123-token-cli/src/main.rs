@@ -1,6 +1,7 @@
 //! `pan123-token`: access tokens of the 123pan open platform for shell scripts.
 //!
-//! `get` prints a token on stdout and everything else on stderr; `emulate` runs an emulator of the platform. Credentials
+//! `get` prints a token on stdout and everything else on stderr; `status` and `reject` are about the stored one; `emulate`
+//! runs an emulator of the platform. Credentials
 //! come from the environment or from a file, never as an argument, which `ps` would show. What the exit codes mean
 //! stands in [`failure`].
 
@@ -11,6 +12,9 @@ mod emulate;
 mod failure;
 mod get;
 mod output;
+mod place;
+mod reject;
+mod status;
 
 use std::panic;
 use std::process::ExitCode;
@@ -24,7 +28,7 @@ fn main() -> ExitCode {
     let format = Format::asked_for(std::env::args_os());
     let done = panic::catch_unwind(run).unwrap_or_else(|_| Err(Failure::internal()));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit_code) => ExitCode::from(exit_code),
         Err(failure) => {
             failure.report(format);
             ExitCode::from(failure.exit_code())
@@ -32,11 +36,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Failure> {
+/// The exit code, where it went well.
+fn run() -> Result<u8, Failure> {
     match arguments::parse()? {
-        None => Ok(()),
-        Some(Command::Get(arguments)) => get::run(&arguments),
+        None => {}
+        Some(Command::Get(arguments)) => get::run(&arguments)?,
+        Some(Command::Status(arguments)) => return status::run(&arguments),
+        Some(Command::Reject(arguments)) => reject::run(&arguments)?,
         #[cfg(feature = "emulator")]
-        Some(Command::Emulate(arguments)) => emulate::run(&arguments),
+        Some(Command::Emulate(arguments)) => emulate::run(&arguments)?,
     }
+    Ok(0)
 }

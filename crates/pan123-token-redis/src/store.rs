@@ -64,6 +64,11 @@ impl Idle {
 }
 
 impl RedisStore {
+    /// How long a call may take unless [set](Self::timeout): just below
+    /// [`RenewalPolicy::store_timeout`](pan123_token_cache::RenewalPolicy::store_timeout), so that the reason is known when
+    /// that is over.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2500);
+
     /// A store at `redis://user:password@host:port/database`, or `rediss://` for TLS. Doesn't connect.
     ///
     /// Port 6379 and database 0 where there is none; `redis://:password@host` where the server knows no users. What is
@@ -75,14 +80,12 @@ impl RedisStore {
     pub fn new(url: &str) -> Result<Self, RedisUrlError> {
         Ok(Self {
             server: Server::parse(url)?,
-            timeout: Duration::from_millis(2500),
+            timeout: Self::DEFAULT_TIMEOUT,
             idle: Mutex::new(None),
         })
     }
 
-    /// How long a call may take. Default 2.5 s: just below
-    /// [`RenewalPolicy::store_timeout`](pan123_token_cache::RenewalPolicy::store_timeout), so that the reason is known when
-    /// that is over.
+    /// How long a call may take; 2.5 s unless set.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }

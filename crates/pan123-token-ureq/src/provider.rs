@@ -70,6 +70,19 @@ impl TokenProvider {
         }
     }
 
+    /// Another token than the one at hand, though that may be fresh: a newer one from the store, or else a renewal. Others
+    /// are served the one at hand meanwhile. A provider that holds none yet wants another than the stored one.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token), within its time: also while the one at hand is still good.
+    pub fn refresh(&self) -> Result<AccessToken, TokenError> {
+        match &self.source {
+            Source::Live(shared) => shared.refresh(self.timeout),
+            Source::Fixed(token) => Ok(token.clone()),
+        }
+    }
+
     /// The token at hand, if it can be used now. Asks nobody and starts nothing.
     pub fn current(&self) -> Option<AccessToken> {
         match &self.source {

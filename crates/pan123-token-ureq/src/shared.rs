@@ -74,13 +74,31 @@ impl Shared {
         if let Some(token) = self.fresh(now) {
             return Ok(token);
         }
+        self.wait_for_token(patience, |_| true)
+    }
+
+    /// Another token than the one at hand.
+    pub(crate) fn refresh(self: &Arc<Self>, patience: Duration) -> Result<AccessToken, TokenError> {
+        lock(&self.machine).cache.refresh();
+        self.wait_for_token(patience, |cache| !cache.is_refreshing())
+    }
+
+    /// The token at hand, once it is one that is wanted.
+    fn wait_for_token(
+        self: &Arc<Self>,
+        patience: Duration,
+        wanted: impl Fn(&TokenCache) -> bool,
+    ) -> Result<AccessToken, TokenError> {
         let started = Instant::now();
         loop {
             let now = self.clock.now();
             let mut machine = lock(&self.machine);
             let action = machine.cache.poll(now);
             let snapshot = self.publish(&machine.cache);
-            let token = snapshot.token(now).cloned();
+            let token = snapshot
+                .token(now)
+                .filter(|_| wanted(&machine.cache))
+                .cloned();
             let Action::Wait { until, reason } = action else {
                 self.take_off(machine, action);
                 match token {

@@ -8,6 +8,8 @@
 
 mod emulator;
 mod get;
+mod processes;
+mod store;
 mod usage;
 mod vectors;
 
@@ -24,6 +26,8 @@ fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
+        // Nothing is to be found in the home of whoever runs the tests.
+        .env("PAN123_TOKEN_STORE", "none")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -93,6 +97,14 @@ fn said(output: Output) -> Said {
         said.stderr
     );
     said
+}
+
+/// An empty folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
 }
 
 /// A file of this test's own.

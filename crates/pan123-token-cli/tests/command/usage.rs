@@ -31,8 +31,24 @@ fn a_bad_command_line_is_one_line_and_64() {
             "cannot be used with",
         ),
         (
-            &["get", "--store", "redis://x"],
-            "the only token store of this version is `none`",
+            &["get", "--store", "etcd://user:SENTINEL-secret@x"],
+            "unknown token store: --store and PAN123_TOKEN_STORE take none, file, file:FOLDER, redis://… or rediss://…",
+        ),
+        (
+            &["get", "--store", "file:"],
+            "--store file: names no folder",
+        ),
+        (
+            &["get", "--store", "redis://"],
+            "the Redis URL names no host",
+        ),
+        (
+            &["status", "--store", "none", "--client-id", "x"],
+            "the store `none` keeps nothing",
+        ),
+        (
+            &["reject", "--store", "none", "--client-id", "x"],
+            "the store `none` keeps nothing",
         ),
         (
             &["get", "--base-url", "nonsense"],
