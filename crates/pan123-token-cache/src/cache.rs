@@ -239,7 +239,8 @@ impl TokenCache {
         let replaceable_in = held.until_forced(now);
         // It may have come as another cache's suspect; it is rejected here all the same.
         if !self.rejected.contains(&fingerprint) {
-            Arc::make_mut(held).life.suspect = true;
+            let life = &mut Arc::make_mut(held).life;
+            (life.suspect, life.rejected) = (true, true);
             self.poll_at = Moment::default();
             self.rejected.push_back(fingerprint);
             if self.rejected.len() > Self::MAX_REJECTED {

@@ -39,8 +39,10 @@ pub(crate) struct Life {
     pub(crate) sent_at: Duration,
     /// How many forced renewals in a row led to it.
     pub(crate) forced: u32,
-    /// Whether a business call was refused with it.
+    /// Whether a business call was refused with it, here or elsewhere.
     pub(crate) suspect: bool,
+    /// Whether that was here. Where it is only hearsay, the token is served until there is another.
+    pub(crate) rejected: bool,
 }
 
 impl Held {
@@ -83,9 +85,9 @@ impl Held {
         self.left_at(now) > self.margin
     }
 
-    /// Usable, and no replacement is due because of a rejection.
+    /// Usable, and not to be replaced because it was rejected here.
     pub(crate) fn is_served_at(&self, now: Moment) -> bool {
-        self.is_usable_at(now) && !self.may_be_forced_at(now)
+        self.is_usable_at(now) && !(self.life.rejected && self.may_be_forced_at(now))
     }
 
     /// Suspect, and old enough to be replaced.
@@ -98,8 +100,9 @@ impl Held {
         self.floor.saturating_sub(self.age_at(now))
     }
 
+    /// Whether it is to be renewed: because of its age, or as a suspect.
     pub(crate) fn is_due_at(&self, now: Moment) -> bool {
-        self.left_at(now) <= self.window
+        self.left_at(now) <= self.window || self.may_be_forced_at(now)
     }
 
     /// In the last quarter of the window, when renewal can't wait for the store any more.

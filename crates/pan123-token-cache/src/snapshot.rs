@@ -24,9 +24,17 @@ impl Snapshot {
         held.is_served_at(now).then_some(&held.token)
     }
 
+    /// The token, if it can be used now and nothing else is to be done: what a caller gets without more ado.
+    pub fn fresh(&self, now: Moment) -> Option<&AccessToken> {
+        if self.poll_at.is_reached_at(now) {
+            return None;
+        }
+        self.token(now)
+    }
+
     /// Whether the machine should be polled: there is no token to use, or it didn't say yet that it has nothing to do, or
     /// the time until which it had nothing is over.
     pub fn wants_poll(&self, now: Moment) -> bool {
-        self.token(now).is_none() || self.poll_at.is_reached_at(now)
+        self.fresh(now).is_none()
     }
 }

@@ -124,11 +124,7 @@ impl Shared {
 
     /// What can be used now, while there is nothing else to do.
     fn fresh(&self, now: Moment) -> Option<AccessToken> {
-        let snapshot = self.published.load();
-        if snapshot.wants_poll(now) {
-            return None;
-        }
-        snapshot.token(now).cloned()
+        self.published.load().fresh(now).cloned()
     }
 
     pub(crate) fn reject(&self, token: &AccessToken) -> Rejection {

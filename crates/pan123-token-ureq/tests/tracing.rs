@@ -56,12 +56,11 @@ fn each_event_has_its_level_and_no_secret() {
     platform.now_it_is(How::Grant);
     clock.advance(error.next_attempt().unwrap());
     let token = provider.token_within(20 * SECOND).unwrap();
-    // The flight tells of the token after it has handed it out.
-    while log.0.lock().unwrap().len() < 2 {
+    provider.reject(&token);
+    // The flight tells of the token after it has handed it out, and then of what came meanwhile.
+    while log.0.lock().unwrap().len() < 3 {
         std::thread::yield_now();
     }
-    provider.reject(&token);
-
     let mark = token.fingerprint();
     let lines = log.0.lock().unwrap().clone();
     let begin = [

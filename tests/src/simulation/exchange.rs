@@ -304,5 +304,6 @@ fn known_of(grant: &Grant, sent: Moment, forced: u32) -> Known {
             .unwrap_or(pan123_token::OffsetDateTime::UNIX_EPOCH + local),
         forced,
         suspect: false,
+        rejected: false,
     }
 }

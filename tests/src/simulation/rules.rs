@@ -50,6 +50,8 @@ pub(crate) struct Known {
     pub(crate) issued_at: OffsetDateTime,
     pub(crate) forced: u32,
     pub(crate) suspect: bool,
+    /// By this cache itself.
+    pub(crate) rejected: bool,
 }
 
 impl Known {
@@ -87,7 +89,7 @@ impl Known {
     }
 
     pub(crate) fn is_served_at(&self, now: Moment, policy: &RenewalPolicy) -> bool {
-        self.is_usable_at(now, policy) && !self.may_be_forced_at(now, policy)
+        self.is_usable_at(now, policy) && !(self.rejected && self.may_be_forced_at(now, policy))
     }
 
     /// Forced renewals in a row that a token has which replaces this one now.
@@ -185,7 +187,9 @@ pub(crate) fn needed(lease: &LeaseSeen, now: Moment, policy: &RenewalPolicy) -> 
     let Some(record) = lease.record.as_ref().filter(|_| !lease.rejected) else {
         return Ok(());
     };
-    let fresh = record.is_served_at(now, policy) && record.left_at(now) > record.window(policy);
+    let fresh = record.is_usable_at(now, policy)
+        && !record.may_be_forced_at(now, policy)
+        && record.left_at(now) > record.window(policy);
     ensure(!fresh, 2, || {
         format!(
             "token {} was read under the lease with {:?} left, and one was fetched all the same",
@@ -382,7 +386,7 @@ pub(crate) fn suspect_is_withheld(
     now: Moment,
     policy: &RenewalPolicy,
 ) -> Check {
-    let withheld = known.filter(|known| known.may_be_forced_at(now, policy));
+    let withheld = known.filter(|known| known.rejected && known.may_be_forced_at(now, policy));
     ensure(
         withheld.is_none_or(|known| served != Some(known.token)),
         7,

@@ -270,6 +270,7 @@ impl Watch {
             issued_at: record.issued_at,
             forced: record.forced,
             suspect: record.suspect,
+            rejected: false,
         }
     }
 
@@ -281,7 +282,7 @@ impl Watch {
         if let Some(known) = self.known.as_mut().filter(|known| known.token == token)
             && !self.rejected.contains(&token)
         {
-            known.suspect = true;
+            (known.suspect, known.rejected) = (true, true);
             self.rejected.push_back(token);
             // The machine remembers sixteen; so must the rules, no more.
             if self.rejected.len() > 16 {

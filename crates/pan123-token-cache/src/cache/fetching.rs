@@ -81,6 +81,7 @@ impl TokenCache {
                 sent_at: sent.wall,
                 forced: ticket.lineage.in_a_row,
                 suspect: false,
+                rejected: false,
             },
         );
         let failure = if !fresh.is_usable_at(now) {

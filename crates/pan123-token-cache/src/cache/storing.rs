@@ -191,6 +191,8 @@ impl TokenCache {
                 sent_at: record.sent_at,
                 forced: record.forced,
                 suspect: record.suspect,
+                // A cache doesn't take over what it rejected.
+                rejected: false,
             },
         )
     }
@@ -205,8 +207,8 @@ impl TokenCache {
             return;
         }
         if let Some(held) = self.held.as_ref().filter(|held| held.is_usable_at(now)) {
-            let better = if held.is_served_at(now) && !stored.is_served_at(now) {
-                // Another cache's suspect, which is to be replaced: no reason to stop serving.
+            let better = if held.is_served_at(now) && stored.may_be_forced_at(now) {
+                // Another cache's suspect, which is to be replaced.
                 false
             } else if held.fingerprint == stored.fingerprint {
                 stored.token.expires_at() > held.token.expires_at()

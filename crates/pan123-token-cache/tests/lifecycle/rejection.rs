@@ -240,3 +240,35 @@ fn a_newer_token_in_the_store_is_not_marked_for_an_older_ones_sake() {
     one.wait();
     assert!(store.load(key).unwrap().unwrap().record.suspect);
 }
+
+#[test]
+fn another_hosts_suspect_is_replaced_without_a_gap() {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    let mut one = Host::sharing(&store, &clock, 1);
+    one.fetch_30_days("a");
+    one.wait();
+    let _ = one.cache.reject(&one.token(), one.now());
+    one.wait();
+
+    let mut newcomer = Host::sharing(&store, &clock, 2);
+    assert_eq!(newcomer.wait().1, Reason::Suspect);
+    clock.advance(2 * MINUTE);
+    // It is only hearsay: the token may be good for what this one does with it.
+    let ticket = newcomer.ticket();
+    assert_eq!(newcomer.served().as_deref(), Some("a"));
+    newcomer.cache.fetched(ticket, not_sent(), newcomer.now());
+    assert_eq!(newcomer.served().as_deref(), Some("a"));
+    assert!(matches!(
+        newcomer.events().last(),
+        Some(Event::RenewalFailed {
+            serving_old: true,
+            ..
+        })
+    ));
+    let (backoff, reason) = newcomer.wait();
+    assert_eq!(reason, Reason::Backoff);
+    clock.advance(backoff);
+    newcomer.fetch_30_days("b");
+    assert_eq!(newcomer.served().as_deref(), Some("b"));
+}
