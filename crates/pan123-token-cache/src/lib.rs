@@ -49,7 +49,8 @@
 //!   not.
 //! - While a token can be used, nobody waits or fails because of a renewal.
 //! - A rejected token is replaced by a newer one from the store, or by a forced renewal once it is old enough; until then
-//!   it is still handed out, and by caches that only heard of the rejection until there is another. A host that calls an endpoint which rejects every token disturbs no other host.
+//!   it is still handed out, and by caches that only heard of the rejection until there is another. A host that calls an
+//!   endpoint which rejects every token disturbs no other host.
 //! - Nothing received is lost: a token that comes late is taken, one that can't be saved is offered to the store again.
 //! - Store trouble costs sharing, and not the token.
 //!
