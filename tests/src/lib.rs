@@ -9,6 +9,7 @@
 
 pub mod adapters;
 pub mod fleet;
+pub mod providers;
 pub mod scripted;
 pub mod simulation;
 pub mod vector;

@@ -227,6 +227,8 @@ mod system_clock;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token_error;
+#[cfg(feature = "tracing")]
+mod trace;
 
 pub use action::{Action, FetchTicket, Reason};
 pub use cache::{Rejection, TokenCache};

@@ -2,48 +2,141 @@
 //!
 //! # In scope
 //!
-//! [`fetch`] carries out one exchange on any [`tower_service::Service`] that takes an HTTP request: hyper's client, a
-//! tower stack, an `axum::Router` in a test. `client` is one that is ready to use: rustls, no redirects. Building the
-//! request and judging the reply is the core's business (`pan123-token`, whose types are re-exported here).
+//! [`TokenProvider`] gets the token when it is first asked for, keeps it, renews it in time, shares it through a
+//! [`TokenStore`], and replaces it once it was rejected. [`AuthorizationLayer`] is a tower layer that puts it on business
+//! calls, and nowhere else. [`fetch`](fetch()) carries out a single exchange and keeps nothing. All of them go with any
+//! [`tower_service::Service`] that takes an HTTP request: hyper's client, a tower stack, an `axum::Router` in a test.
+//! `client` is one that is ready to use: rustls, no redirects.
 //!
 //! # Out of scope
 //!
-//! Nothing is kept: each [`fetch`] costs one of the 3 tokens that the platform keeps alive per client ID.
+//! Building the request and judging the reply is the core's business (`pan123-token`), and so is which server may see the
+//! token. Every rule of the token's life (when to renew, how long to wait, what to do about a rejected token) is the
+//! lifecycle's (`pan123-token-cache`). What a user must touch of either is re-exported here.
 #![cfg_attr(
     feature = "rustls",
     doc = r#"
-# Example
+# A program
 
 ```no_run
-use std::time::Duration;
+use http_body_util::BodyExt;
+use pan123_token_hyper::http::Request;
+use pan123_token_hyper::{AuthorizationLayer, Bytes, Credentials, Full, TokenProvider, client};
+use tower::{Layer, ServiceExt};
 
-use pan123_token_hyper::{Credentials, GetAccessToken, client, fetch};
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let credentials = Credentials::new(
+        std::env::var("PAN123_CLIENT_ID")?,
+        std::env::var("PAN123_CLIENT_SECRET")?,
+    )?;
+    let provider = TokenProvider::builder(credentials)
+        .on_event(|event| eprintln!("{event:?}"))
+        .build()?;
 
-# async fn example() -> Result<(), Box<dyn std::error::Error>> {
-let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
-let grant = fetch(client(), &operation, Duration::from_secs(30)).await?;
-println!("good until {}", grant.token.expires_at());
-# Ok(())
-# }
+    // The token is fetched with the first call, and from then on renewed beside the calls.
+    let api = AuthorizationLayer::new(provider.clone())
+        // A call that was refused because of its token is sent once more with another.
+        .repeat_with(|body: &Full<Bytes>| Some(body.clone()))
+        .layer(client());
+    let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(Full::default())?;
+    let response = api.oneshot(request).await?;
+    println!("{:?}", response.into_body().collect().await?.to_bytes());
+
+    // Or by hand.
+    let token = provider.token().await?;
+    println!("good until {}", token.expires_at());
+    Ok(())
+}
 ```
 "#
 )]
+//! # In a test
+//!
+//! A service in the same process stands for the platform, and tokio's paused time for the weeks: the provider goes by
+//! [`TokioClock`] unless it is given another.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use axum::{Router, routing::post};
+//! use pan123_token_hyper::{Credentials, TokenProvider};
+//!
+//! # let test = async {
+//! // #[tokio::test(start_paused = true)]
+//! let reply = r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#;
+//! let reply = ([("date", "Fri, 21 Feb 2025 07:48:37 GMT")], reply);
+//! let platform = Router::new().route("/api/v1/access_token", post(async move || reply));
+//! let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?)
+//!     .client(platform)
+//!     .build()?;
+//! assert_eq!(provider.token().await?.secret(), "a.b.c");
+//!
+//! tokio::time::advance(Duration::from_secs(30 * 86_400)).await;
+//! assert!(provider.current().is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # };
+//! # let mut runtime = tokio::runtime::Builder::new_current_thread();
+//! # runtime.enable_time().start_paused(true).build()?.block_on(test)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Paused time runs ahead while a reply from a real socket is waited for: there, `pan123-emulator` has a clock that can be
+//! moved, and the provider [takes another](TokenProviderBuilder::clock).
+//!
+//! # Cancel safety
+//!
+//! Every future here may be dropped at any time. Renewals run as a task of their own (a *flight*), one at a time for a
+//! provider and all its clones, which ends with its result: who stops waiting takes nothing from the others. Only
+//! [`fetch`](fetch()) is its own exchange, and a token that was on its way is lost with it.
+//!
+//! A flight ends with the runtime that it was started on. Callers on other runtimes then get an error, and start another.
+//! A program that ends right after it got a token should let the provider [settle](TokenProvider::settle) before, where
+//! there is a store to save it in.
+//!
+//! # Features
+//!
+//! - `rustls` (on by default): the bundled client. Without it, this crate needs no hyper, and a provider is
+//!   [given a client](TokenProviderBuilder::client).
+//! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
 
+mod authorization;
+mod builder;
 #[cfg(feature = "rustls")]
 mod client;
+mod clock;
+mod exchange;
 mod failure;
 mod fetch;
+mod flight;
+mod provider;
 #[cfg(feature = "rustls")]
 mod proxy;
+mod runtime;
+#[cfg(all(test, shuttle))]
+mod schedules;
+mod shared;
+mod watched_body;
 
+pub use authorization::{AuthorizationError, AuthorizationLayer, AuthorizationService};
+pub use builder::{BundledClient, OwnClient, TokenProviderBuilder};
 #[cfg(feature = "rustls")]
 pub use client::{Client, ClientBuilder, client};
+pub use clock::TokioClock;
 pub use fetch::fetch;
 pub use pan123_token::{
     self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
     Credentials, CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
     MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, RejectionWatch,
     ResponseError, http, time, token_rejected,
+};
+pub use provider::TokenProvider;
+pub use watched_body::WatchedBody;
+
+// The life of a token: its figures, its time, its errors and events, and what a store must do.
+pub use pan123_token_cache::{
+    self, Clock, Event, Failure, Lease, Moment, Owner, PolicyError, Record, RecordError, Rejection,
+    RenewalPolicy, Saved, StoreError, StoreKey, Stored, SystemClock, TokenError, TokenStore,
 };
 
 // What the signatures of `fetch` and `client()` name.
@@ -52,4 +145,9 @@ pub use http_body_util::Full;
 pub use tower_service::Service;
 
 /// Any error of a client's.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Compiles the README's program.
+#[cfg(all(doctest, feature = "rustls"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

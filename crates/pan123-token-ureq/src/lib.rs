@@ -68,8 +68,6 @@ mod provider;
 mod schedules;
 mod shared;
 mod sync;
-#[cfg(feature = "tracing")]
-mod trace;
 mod watched_body;
 
 #[cfg(feature = "rustls")]

@@ -199,7 +199,7 @@ impl Shared {
             // A listener's panic is its own; the panic hook has reported it.
             let _ = catch_unwind(AssertUnwindSafe(|| {
                 #[cfg(feature = "tracing")]
-                crate::trace::trace(&event);
+                event.trace();
                 if let Some(on_event) = &self.on_event {
                     on_event(&event);
                 }

@@ -17,7 +17,7 @@ struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("pan123_token_ureq")
+        metadata.target().starts_with("pan123_token_cache")
     }
 
     fn event(&self, event: &Event<'_>) {

@@ -1,0 +1,210 @@
+//! Providers on one store.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use pan123_token_cache::testing::MemoryStore;
+use pan123_token_hyper::{
+    BaseUrl, Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenProvider,
+    TokenStore, TokioClock,
+};
+
+use crate::platform::{Platform, SECOND, builder, settle};
+
+/// By paused time.
+struct Host {
+    clock: TokioClock,
+    platform: Platform,
+    store: Arc<Moody>,
+}
+
+/// A store in memory that isn't always well.
+struct Moody {
+    memory: MemoryStore,
+    mood: Mutex<Mood>,
+    mood_changed: Condvar,
+    calls: AtomicUsize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Well,
+    Panicking,
+    /// No call ends.
+    Hanging,
+    /// No save ends.
+    HangingInSaves,
+}
+
+impl Moody {
+    fn set_mood(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+        self.mood_changed.notify_all();
+    }
+
+    fn enter(&self, hanging: &[Mood]) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let mood = self.mood.lock().unwrap();
+        let mood = self
+            .mood_changed
+            .wait_while(mood, |mood| hanging.contains(mood));
+        let panics = *mood.unwrap() == Mood::Panicking;
+        assert!(!panics, "the store of this test panics");
+    }
+}
+
+impl TokenStore for Moody {
+    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        self.enter(&[Mood::Hanging]);
+        self.memory.load(key)
+    }
+
+    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        self.enter(&[Mood::Hanging]);
+        self.memory.lease(key, owner, term)
+    }
+
+    fn save(
+        &self,
+        key: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        left: Duration,
+    ) -> Result<Saved, StoreError> {
+        self.enter(&[Mood::Hanging, Mood::HangingInSaves]);
+        self.memory.save(key, record, replaces, left)
+    }
+
+    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        self.enter(&[Mood::Hanging]);
+        self.memory.give_back(key, owner, cool)
+    }
+}
+
+impl Host {
+    fn new(mood: Mood) -> Self {
+        let clock = TokioClock::new();
+        Self {
+            platform: Platform::new(clock),
+            store: Arc::new(Moody {
+                memory: MemoryStore::new(clock),
+                mood: Mutex::new(mood),
+                mood_changed: Condvar::new(),
+                calls: AtomicUsize::new(0),
+            }),
+            clock,
+        }
+    }
+
+    fn provider(&self) -> TokenProvider {
+        builder(&self.platform, self.clock)
+            .store(self.store.clone())
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for Host {
+    /// A runtime ends only once its threads have.
+    fn drop(&mut self) {
+        self.store.set_mood(Mood::Well);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_provider_takes_over_what_the_first_has_saved() {
+    let host = Host::new(Mood::Well);
+    let (one, other) = (host.provider(), host.provider());
+    assert_eq!(one.token().await.unwrap().secret(), "token-1");
+    assert!(one.settle(SECOND).await);
+    assert_eq!(other.token().await.unwrap().secret(), "token-1");
+    assert_eq!(host.platform.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_have_the_token_before_it_is_saved() {
+    let host = Host::new(Mood::HangingInSaves);
+    let provider = host.provider();
+    assert_eq!(provider.token().await.unwrap().secret(), "token-1");
+    assert_eq!(provider.token().await.unwrap().secret(), "token-1");
+    assert!(!provider.settle(Duration::ZERO).await);
+    host.store.set_mood(Mood::Well);
+    assert!(provider.settle(SECOND).await);
+    let key = StoreKey::new(&BaseUrl::default(), "my-id");
+    let stored = host.store.memory.load(key).unwrap().unwrap();
+    assert_eq!(stored.record.token.secret(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_costs_its_deadlines_and_not_the_token() {
+    let host = Host::new(Mood::Panicking);
+    let provider = host.provider();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(provider.token().await.unwrap().secret(), "token-1");
+    // Each call is given up after 3 s, and the store as a whole once it has failed for 5 s.
+    let waited = begun.elapsed();
+    assert!(waited > 5 * SECOND && waited < 12 * SECOND, "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_costs_its_deadlines_one_thread_and_not_the_token() {
+    let host = Host::new(Mood::Hanging);
+    let provider = host.provider();
+    let asking = tokio::spawn({
+        let provider = provider.clone();
+        async move { provider.token().await }
+    });
+    while host.store.calls.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Paused time doesn't move by itself while a thread is busy.
+    while !asking.is_finished() {
+        tokio::task::yield_now().await;
+        tokio::time::advance(SECOND).await;
+    }
+    assert_eq!(asking.await.unwrap().unwrap().secret(), "token-1");
+    // The store is tried again and again; but a thread hangs there already.
+    for _ in 0..30 {
+        tokio::time::advance(60 * SECOND).await;
+        assert_eq!(provider.token().await.unwrap().secret(), "token-1");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(host.store.calls.load(Ordering::SeqCst), 1);
+
+    host.store.set_mood(Mood::Well);
+    settle().await;
+    for _ in 0..3 {
+        tokio::time::advance(900 * SECOND).await;
+        assert_eq!(provider.token().await.unwrap().secret(), "token-1");
+        settle().await;
+    }
+    assert!(host.store.calls.load(Ordering::SeqCst) > 1);
+    assert_eq!(host.platform.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_whose_calls_are_all_refused_disturbs_no_other() {
+    let host = Host::new(Mood::Well);
+    let (refused, healthy) = (host.provider(), host.provider());
+    for _ in 0..2 * 360 {
+        let token = refused.token().await.unwrap();
+        refused.reject(&token);
+        // Nobody else's calls fail, and each is made with a token that the platform still knows.
+        let token = healthy.token().await.unwrap();
+        let number = token.secret().strip_prefix("token-").unwrap();
+        let number: usize = number.parse().unwrap();
+        assert!(
+            number + 3 > host.platform.issued(),
+            "{number} was taken offline"
+        );
+        settle().await;
+        tokio::time::advance(10 * SECOND).await;
+    }
+    // Forced renewals after 1, 3, 7, 15, 31 and 63 minutes.
+    assert!(
+        host.platform.issued() <= 1 + 6,
+        "{}",
+        host.platform.issued()
+    );
+}
