@@ -7,6 +7,7 @@ use std::time::Duration;
 use pan123_token::{AccessToken, BaseUrl, Credentials};
 use pan123_token_cache::testing::ManualClock;
 use pan123_token_cache::{Event, Failure, Rejection, TokenError, TokenStore};
+use tokio::runtime::{Builder, Runtime};
 
 /// What a provider is made of.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ pub struct Parts {
 /// A provider, whatever it is made of. All of it blocks.
 pub struct Provider {
     token: Box<dyn Fn() -> Result<AccessToken, TokenError>>,
+    refresh: Box<dyn Fn() -> Result<AccessToken, TokenError>>,
     reject: Box<dyn Fn(&AccessToken) -> Rejection>,
     settle: Box<dyn Fn()>,
 }
@@ -34,6 +36,13 @@ impl Provider {
     /// A token; then waits until nothing is under way any more.
     pub fn token(&self) -> Result<AccessToken, TokenError> {
         let token = (self.token)();
+        (self.settle)();
+        token
+    }
+
+    /// Another token; then waits until nothing is under way any more.
+    pub fn refresh(&self) -> Result<AccessToken, TokenError> {
+        let token = (self.refresh)();
         (self.settle)();
         token
     }
@@ -53,10 +62,7 @@ pub const ALL: [(&str, Make); 2] = [("hyper", on_hyper), ("ureq", on_ureq)];
 const LONG: Duration = Duration::from_secs(30);
 
 fn on_hyper(parts: Parts) -> Provider {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (runtime, log) = (Rc::new(runtime), parts.log);
     let provider = pan123_token_hyper::TokenProvider::builder(parts.credentials)
         .base_url(parts.base_url)
@@ -66,12 +72,13 @@ fn on_hyper(parts: Parts) -> Provider {
         .on_event(move |event| log.take(event))
         .build()
         .unwrap();
-    let (rejecting, settling) = (provider.clone(), provider.clone());
-    let other = Rc::clone(&runtime);
+    let on = |runtime: &Rc<Runtime>| (Rc::clone(runtime), provider.clone());
+    let (refreshing, rejecting, settling) = (on(&runtime), provider.clone(), on(&runtime));
     Provider {
         token: Box::new(move || runtime.block_on(provider.token())),
+        refresh: Box::new(move || refreshing.0.block_on(refreshing.1.refresh())),
         reject: Box::new(move |token| rejecting.reject(token)),
-        settle: Box::new(move || assert!(other.block_on(settling.settle(LONG)))),
+        settle: Box::new(move || assert!(settling.0.block_on(settling.1.settle(LONG)))),
     }
 }
 
@@ -88,9 +95,10 @@ fn on_ureq(parts: Parts) -> Provider {
         .on_event(move |event| log.take(event))
         .build()
         .unwrap();
-    let (rejecting, settling) = (provider.clone(), provider.clone());
+    let (refreshing, rejecting, settling) = (provider.clone(), provider.clone(), provider.clone());
     Provider {
         token: Box::new(move || provider.token()),
+        refresh: Box::new(move || refreshing.refresh()),
         reject: Box::new(move |token| rejecting.reject(token)),
         settle: Box::new(move || assert!(settling.settle(LONG))),
     }

@@ -155,4 +155,17 @@ fn half_a_year(scene: &Scene) {
     assert_eq!(token(second), d);
     assert_eq!(scene.second_log.read(), ["adopted"]);
     assert_eq!((requests(), scene.emulator.issued()), (6, 4));
+
+    // Someone wants another one all the same; and once more, which the platform refuses.
+    let e = first.refresh().unwrap().secret().to_owned();
+    assert_ne!(e, d);
+    scene.told(&["renewed"]);
+    assert_eq!(token(first), e);
+    scene.pass(MINUTE);
+    scene.emulator.inject(Fault::Code(5066));
+    let error = first.refresh().unwrap_err();
+    assert!(error.to_string().contains("code 5066"), "{error}");
+    scene.told(&["renewal failed: refused, the old one is served"]);
+    assert_eq!(token(first), e);
+    assert_eq!((requests(), scene.emulator.issued()), (8, 5));
 }

@@ -1,6 +1,7 @@
 //! Sharing: what a store must do, and how its calls are carried out for the state machine.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -233,10 +234,10 @@ impl StoreSession {
     /// Carries out a step. Blocks as long as the store does; an async driver runs it off its workers.
     pub fn run(&self, step: StoreStep) -> StoreDone {
         let StoreStep { id, call } = step;
-        StoreDone {
-            id,
-            answer: self.call(call),
-        }
+        // A panic in a store is the store's trouble, and nobody else's.
+        let answer = catch_unwind(AssertUnwindSafe(|| self.call(call)))
+            .unwrap_or_else(|_| Err(StoreError::new("it panicked")));
+        StoreDone { id, answer }
     }
 
     /// The record, past any cache. Blocks as long as the store does.

@@ -1,5 +1,6 @@
 //! What a provider's clones and its flight have in common: the state machine, and what it has published.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ pub(crate) struct Machine {
     news: u64,
     /// Someone is handing out events.
     telling: bool,
+    /// A flight left events that nobody heard yet.
+    untold: bool,
 }
 
 impl Shared {
@@ -57,6 +60,7 @@ impl Shared {
                 flights: 0,
                 news: 0,
                 telling: false,
+                untold: false,
             }),
             news: Condvar::new(),
         }
@@ -133,7 +137,7 @@ impl Shared {
 
     /// Waits until nothing is under way any more. False where that took too long.
     pub(crate) fn settle(&self, patience: Duration) -> bool {
-        self.wait_while(patience, |machine| machine.flights > 0)
+        self.wait_while(patience, |machine| machine.flights > 0 || machine.untold)
     }
 
     fn wait_while(&self, patience: Duration, condition: impl Fn(&Machine) -> bool) -> bool {
@@ -152,6 +156,7 @@ impl Shared {
             let action = machine.cache.poll(now);
             let next = Some(action).filter(|action| !matches!(action, Action::Wait { .. }));
             machine.flights -= u8::from(next.is_none());
+            machine.untold = true;
             next
         })
     }
@@ -206,6 +211,10 @@ impl Shared {
             }));
             machine = lock(&self.machine);
             machine.telling = false;
+        }
+        if mem::take(&mut machine.untold) {
+            drop(machine);
+            self.news.notify_all();
         }
     }
 }
