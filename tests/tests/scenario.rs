@@ -157,15 +157,15 @@ fn half_a_year(scene: &Scene) {
     assert_eq!((requests(), scene.emulator.issued()), (6, 4));
 
     // Someone wants another one all the same; and once more, which the platform refuses.
-    let e = first.refresh().unwrap().secret().to_owned();
-    assert_ne!(e, d);
+    let last = first.refresh().unwrap().secret().to_owned();
+    assert_ne!(last, d);
     scene.told(&["renewed"]);
-    assert_eq!(token(first), e);
+    assert_eq!(token(first), last);
     scene.pass(MINUTE);
     scene.emulator.inject(Fault::Code(5066));
     let error = first.refresh().unwrap_err();
     assert!(error.to_string().contains("code 5066"), "{error}");
     scene.told(&["renewal failed: refused, the old one is served"]);
-    assert_eq!(token(first), e);
+    assert_eq!(token(first), last);
     assert_eq!((requests(), scene.emulator.issued()), (8, 5));
 }
