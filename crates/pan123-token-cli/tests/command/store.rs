@@ -220,6 +220,7 @@ fn a_rejected_token_is_replaced_once_it_is_old_enough() {
     // It is a few seconds old.
     assert_eq!(scene.token(&[]), first);
     age(&scene.store, Duration::from_secs(61));
+    spacing();
     let second = scene.token(&[]);
     assert_ne!(second, first);
     assert_eq!(
