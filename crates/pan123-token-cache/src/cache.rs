@@ -287,11 +287,23 @@ impl TokenCache {
     pub fn token_error(&self, until: Moment, reason: Reason, now: Moment) -> Option<TokenError> {
         let next_attempt = until.monotonic.saturating_sub(now.monotonic);
         match (reason, &self.last_failure) {
-            (Reason::Backoff | Reason::RateLimited, Some(failure)) => Some(TokenError::Renewal {
-                failure: failure.clone(),
-                next_attempt,
-            }),
-            (Reason::RateLimited, None) => Some(TokenError::RateLimited { next_attempt }),
+            (Reason::Backoff | Reason::RateLimited | Reason::MaybeIssued, Some(failure)) => {
+                Some(TokenError::Renewal {
+                    failure: failure.clone(),
+                    next_attempt,
+                })
+            }
+            (Reason::RateLimited, None) => {
+                // The store is looked into earlier than that, but nobody may ask the platform.
+                let cool_until = self
+                    .sharing
+                    .as_ref()
+                    .map_or(Duration::ZERO, |it| it.cool_until);
+                let cool = cool_until.saturating_sub(now.monotonic);
+                Some(TokenError::RateLimited {
+                    next_attempt: next_attempt.max(cool),
+                })
+            }
             _ => None,
         }
     }
@@ -370,22 +382,22 @@ impl TokenCache {
             .sharing
             .as_ref()
             .and_then(|it| it.left_alone_until(now));
-        if self.is_refreshing() {
-            return Need::Renewal { serving: true };
-        }
+        let refreshing = self.is_refreshing();
         let interval = self.policy.look_interval.saturating_mul(self.share) / 1024;
-        let (until, reason, interval) = if held.life.suspect && !held.is_due_at(now) {
+        let (until, reason, interval) = if held.is_due_at(now) || refreshing {
+            if self.maybe_issued >= 2 && !held.life.suspect {
+                // Each of them may have cost one of the 3 tokens; another could cost this one.
+                (held.end(), Reason::MaybeIssued, interval)
+            } else if left_alone_until.is_some() && !held.is_pressing_at(now) && !refreshing {
+                (held.pressing(), Reason::StoreDown, interval)
+            } else {
+                return Need::Renewal { serving: true };
+            }
+        } else if held.life.suspect {
             let until = now.after(held.until_forced(now));
             (until, Reason::Suspect, self.policy.store_retry_base)
-        } else if !held.is_due_at(now) {
-            (held.due(), Reason::Fresh, interval)
-        } else if self.maybe_issued >= 2 && !held.life.suspect {
-            // Each of them may have cost one of the 3 tokens; another could cost this one.
-            (held.end(), Reason::MaybeIssued, interval)
-        } else if left_alone_until.is_some() && !held.is_pressing_at(now) {
-            (held.pressing(), Reason::StoreDown, interval)
         } else {
-            return Need::Renewal { serving: true };
+            (held.due(), Reason::Fresh, interval)
         };
         let Some(sharing) = &self.sharing else {
             return Need::Nothing { until, reason };
@@ -425,7 +437,13 @@ impl TokenCache {
             return self.next_action(now);
         }
         let hold = self.hold;
-        let until = if serving { hold.serving } else { hold.without };
+        // Whoever wants another token waits for whoever fetches one, as if there were none.
+        let others = matches!(hold.reason, Reason::Leased | Reason::Spacing);
+        let until = if serving && !(others && self.is_refreshing()) {
+            hold.serving
+        } else {
+            hold.without
+        };
         if now.monotonic < until {
             return Action::Wait {
                 until: now.after(until.saturating_sub(now.monotonic)),

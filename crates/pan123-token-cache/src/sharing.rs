@@ -25,6 +25,8 @@ pub(crate) struct Sharing {
     pub(crate) replaces: Option<Fingerprint>,
     /// The token at hand isn't marked as suspect in the store yet.
     pub(crate) unmarked: bool,
+    /// Until when the gate is cool, as far as was heard, by the monotonic clock.
+    pub(crate) cool_until: Duration,
     /// How often in a row the gate was shut.
     pub(crate) shut: u32,
     /// A save failed, and the lease wasn't tried to be given back since.
@@ -57,28 +59,40 @@ struct Trouble {
     retry_at: Duration,
     /// How often it was given up; zero while it is only being tried again.
     given_up: u32,
+    /// It couldn't be written. That it can be read proves nothing about that.
+    writing: bool,
 }
 
 impl Sharing {
     /// A call failed: the store is tried again soon, and given up once that has gone on for a while. One that fails now
     /// and then is no reason to ask for a token of one's own.
-    pub(crate) fn failed(&mut self, policy: &RenewalPolicy, random: &mut Random, now: Moment) {
+    pub(crate) fn failed(
+        &mut self,
+        writing: bool,
+        policy: &RenewalPolicy,
+        random: &mut Random,
+        now: Moment,
+    ) {
         let now_at = now.monotonic;
-        let trouble = self.trouble.filter(|trouble| {
+        let before = self.trouble.filter(|trouble| {
             // Nobody tried since: that was another trouble.
             let forgotten = trouble.retry_at.saturating_add(policy.store_patience);
             trouble.given_up > 0 || now_at <= forgotten
         });
-        let since = trouble.map_or(now_at, |trouble| trouble.since);
-        let given_up = trouble.is_some_and(|trouble| trouble.given_up > 0);
-        if given_up || now_at.saturating_sub(since) >= policy.store_patience {
+        let mut trouble = before.unwrap_or(Trouble {
+            since: now_at,
+            retry_at: now_at,
+            given_up: 0,
+            writing,
+        });
+        trouble.writing |= writing;
+        let over = now_at.saturating_sub(trouble.since) >= policy.store_patience;
+        if trouble.given_up > 0 || over {
+            self.trouble = Some(trouble);
             self.give_up(policy, random, now);
         } else {
-            self.trouble = Some(Trouble {
-                since,
-                retry_at: now_at.saturating_add(random.half_to(policy.lease_poll)),
-                given_up: 0,
-            });
+            trouble.retry_at = now_at.saturating_add(random.half_to(policy.lease_poll));
+            self.trouble = Some(trouble);
             self.end_lease(Duration::ZERO, now);
         }
     }
@@ -86,12 +100,15 @@ impl Sharing {
     /// The store is left alone for a while: the machine goes on without it. A lease is given back after that: some stores
     /// have no clock to end it by.
     pub(crate) fn give_up(&mut self, policy: &RenewalPolicy, random: &mut Random, now: Moment) {
-        let given_up = self.trouble.map_or(0, |trouble| trouble.given_up);
+        let (given_up, writing) = self
+            .trouble
+            .map_or((0, false), |trouble| (trouble.given_up, trouble.writing));
         let wait = doubled(policy.store_retry_base, given_up, policy.store_retry_cap);
         self.trouble = Some(Trouble {
             since: now.monotonic,
             retry_at: now.monotonic.saturating_add(random.half_to(wait)),
             given_up: given_up.saturating_add(1),
+            writing,
         });
         self.end_lease(Duration::ZERO, now);
     }
@@ -109,9 +126,10 @@ impl Sharing {
             .map_or(Duration::ZERO, |at| at.saturating_add(interval))
     }
 
-    /// True where it had failed before.
-    pub(crate) fn recovered(&mut self) -> bool {
-        self.trouble.take().is_some()
+    /// A call went well. True where it had failed before, and this shows that it works again.
+    pub(crate) fn recovered(&mut self, wrote: bool) -> bool {
+        let shown = |trouble: &mut Trouble| wrote || !trouble.writing;
+        self.trouble.take_if(shown).is_some()
     }
 
     /// Whether the machine goes on without the store, until it answers again.

@@ -184,6 +184,11 @@ pub(crate) enum Call {
 }
 
 impl Call {
+    /// Whether it says something about the store's being writable.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(self, Self::Look)
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Look => "look",

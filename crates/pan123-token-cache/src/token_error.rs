@@ -39,9 +39,13 @@ impl TokenError {
         self.failure().is_none_or(Failure::is_retryable)
     }
 
-    /// How long the platform asked to be left alone, where it said so; from its answer on.
+    /// How long the platform asked to be left alone, where it said so; from its answer on, or from when another process
+    /// passed it on.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.failure()?.retry_after()
+        match self {
+            Self::RateLimited { next_attempt } => Some(*next_attempt),
+            _ => self.failure()?.retry_after(),
+        }
     }
 
     /// How long until another renewal is attempted: whoever asks earlier gets the same error. From when this was
@@ -65,7 +69,7 @@ impl fmt::Display for TokenError {
             } => write!(f, "{failure} (next attempt in {})", Seconds(*next_attempt)),
             Self::RateLimited { next_attempt } => write!(
                 f,
-                "rate limited, as another process was told; next attempt in {}",
+                "rate limited, as another process was told; try again in {}",
                 Seconds(*next_attempt)
             ),
             Self::TimedOut(waited) => write!(
@@ -79,11 +83,16 @@ impl fmt::Display for TokenError {
 
 impl std::error::Error for TokenError {}
 
-/// To the tenth, which is as much as anyone can use.
+/// In a unit that anyone can use.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} s", self.0.as_secs_f64())
+        let millis = self.0.as_millis();
+        if millis < 1000 {
+            write!(f, "{millis} ms")
+        } else {
+            write!(f, "{:.0} s", self.0.as_secs_f64())
+        }
     }
 }

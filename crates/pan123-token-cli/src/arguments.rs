@@ -5,11 +5,12 @@
     reason = "the comments on options are the text of --help"
 )]
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure::Failure;
@@ -36,7 +37,7 @@ pub(crate) enum Command {
     Get(Get),
     /// Say what is stored, until when it lives, and when it is renewed; never the token
     Status(Status),
-    /// Tell the store that the platform refused the token on stdin
+    /// Tell the store that the platform refused a token: it, or its whole header line, is read from stdin
     Reject(Reject),
     /// Run an emulator of the platform's token endpoint
     #[cfg(feature = "emulator")]
@@ -98,7 +99,7 @@ pub(crate) struct Place {
     pub(crate) insecure_http: bool,
 
     /// Where the token is kept: none, file, file:FOLDER, redis://… or rediss://…; a URL with a password belongs in
-    /// PAN123_TOKEN_STORE [default: file, or PAN123_TOKEN_STORE]
+    /// PAN123_TOKEN_STORE. One that fails is tried again for up to 5 seconds [default: file, or PAN123_TOKEN_STORE]
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
 
@@ -120,7 +121,7 @@ pub(crate) struct Emulate {
     pub(crate) listen: std::net::SocketAddr,
 
     /// How long a token lives: 500ms, 90s, 5m, 3h, 30d
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = pan123_emulator::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = parse_lifetime)]
     pub(crate) lifetime: Duration,
 
     /// Token requests per client ID and second; 0 is no limit
@@ -132,7 +133,7 @@ pub(crate) struct Emulate {
     pub(crate) max_tokens: usize,
 
     /// What goes wrong with the next token request; more of them follow in order
-    #[arg(long, value_name = "SPEC")]
+    #[arg(long, value_name = "SPEC", value_parser = parse_fault)]
     pub(crate) fault: Vec<pan123_emulator::Fault>,
 }
 
@@ -184,16 +185,51 @@ pub(crate) fn parse() -> Result<Option<Command>, Failure> {
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Err(Failure::usage("no command given; see pan123-token --help"))
         }
-        Err(error) => Err(Failure::usage(one_line(&error.render().to_string()))),
+        Err(error) => Err(Failure::usage(usage_line(&error))),
     }
 }
 
-/// clap's first paragraph, without its mark.
-fn one_line(text: &str) -> String {
+/// What is wrong with the command line. A value that was given is not repeated: it may be a secret at the wrong place.
+fn usage_line(error: &clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(&**text),
+        _ => None,
+    };
+    let given = context(ContextKind::InvalidArg).unwrap_or_default();
+    let line = match error.kind() {
+        ErrorKind::UnknownArgument if given.starts_with("--") => {
+            let name = given.split('=').next().unwrap_or_default();
+            format!("unexpected argument '{name}'")
+        }
+        ErrorKind::UnknownArgument | ErrorKind::TooManyValues => {
+            let hint = if std::env::args_os().nth(1).is_some_and(|it| it == "reject") {
+                "; the token is read from stdin"
+            } else {
+                ""
+            };
+            format!("unexpected argument{hint}")
+        }
+        ErrorKind::InvalidSubcommand => "no such command".to_owned(),
+        ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
+                format!("'{given}' takes one of {}", valid.join(", "))
+            }
+            _ => format!("a value is missing for '{given}'"),
+        },
+        ErrorKind::ValueValidation => {
+            let why = error.source().map(ToString::to_string);
+            format!("a wrong value for '{given}': {}", why.unwrap_or_default())
+        }
+        _ => first_paragraph(&error.render().to_string()),
+    };
+    format!("{line}; see pan123-token --help")
+}
+
+/// clap's, without its mark.
+fn first_paragraph(text: &str) -> String {
     let lines = text.lines().take_while(|line| !line.trim().is_empty());
     let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    format!("{line}; see pan123-token --help")
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
@@ -204,6 +240,20 @@ fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
             (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(timeout)
         })
         .ok_or("a number of seconds from 0.001 to 86400")
+}
+
+#[cfg(feature = "emulator")]
+fn parse_lifetime(text: &str) -> Result<Duration, &'static str> {
+    pan123_emulator::parse_duration(text)
+        .ok()
+        .filter(|lifetime| !lifetime.is_zero())
+        .ok_or("a length of time above zero, such as 500ms, 90s, 5m, 3h or 30d")
+}
+
+#[cfg(feature = "emulator")]
+fn parse_fault(text: &str) -> Result<pan123_emulator::Fault, &'static str> {
+    text.parse()
+        .map_err(|_| "no such fault; they are listed by pan123-token emulate --help")
 }
 
 /// The option's value, or else the environment's; empty is as good as none.

@@ -14,6 +14,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
 use pan123_token_ureq::{
     Cause, ErrorKind, Failure as Renewal, FetchError, ResponseError, TokenError,
@@ -30,6 +31,8 @@ pub(crate) struct Failure {
     line: String,
     /// Where there was an exchange.
     fetch: Option<FetchError>,
+    /// As another process was told.
+    retry_after: Option<Duration>,
 }
 
 impl Failure {
@@ -41,6 +44,18 @@ impl Failure {
             kind,
             line,
             fetch: None,
+            retry_after: None,
+        }
+    }
+
+    /// The same, with what may be the reason.
+    pub(crate) fn perhaps_since(self, reason: Option<String>) -> Self {
+        match reason {
+            Some(reason) => Self {
+                line: format!("{} ({reason})", self.line),
+                ..self
+            },
+            None => self,
         }
     }
 
@@ -123,6 +138,7 @@ impl Failure {
                 "retryAfterSeconds",
                 response
                     .and_then(ResponseError::retry_after)
+                    .or(self.retry_after)
                     .map(|wait| wait.as_secs().into()),
             ),
         ];
@@ -151,6 +167,7 @@ impl From<FetchError> for Failure {
             // Already one line, and longer than what others may be.
             line: error.to_string(),
             fetch: Some(error),
+            retry_after: None,
         }
     }
 }
@@ -160,7 +177,10 @@ impl From<TokenError> for Failure {
         // When the next attempt would be is of no interest: this process makes none.
         match error {
             TokenError::Renewal { failure, .. } => failure.into(),
-            TokenError::RateLimited { .. } => Self::new(75, "rate_limited", error),
+            TokenError::RateLimited { .. } => Self {
+                retry_after: error.retry_after(),
+                ..Self::new(75, "rate_limited", error)
+            },
             TokenError::TimedOut(_) => Self::new(69, "timeout", error),
             _ => Self::new(70, "internal", error),
         }

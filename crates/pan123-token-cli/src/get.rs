@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pan123_token_ureq::ureq::Agent;
 use pan123_token_ureq::{
@@ -49,43 +50,72 @@ pub(crate) fn get(
     store: Option<Arc<dyn TokenStore>>,
     warnings: &Warnings,
 ) -> Result<(), Failure> {
-    let fetched = Arc::new(AtomicBool::new(false));
-    let policy = policy(arguments.place.timeout);
-    let save_time = policy.store_timeout;
+    let timeout = arguments.place.timeout;
+    let heard = Arc::new(Heard::default());
+    let policy = policy(timeout);
+    let save_time = 2 * policy.store_timeout;
     let mut builder = TokenProvider::builder(credentials)
         .base_url(base_url)
         .agent(agent)
         .policy(policy)
         .timeout(arguments.place.timeout)
-        .on_event(listener(&fetched, warnings));
+        .on_event(listener(&heard, warnings));
     if let Some(store) = store {
         builder = builder.store(store);
     }
     let provider = builder.build().map_err(|_| Failure::internal())?;
 
-    let token = match token(arguments, &provider) {
+    let mut token = token(arguments, &provider);
+    if matches!(token, Err(TokenError::TimedOut(_))) {
+        // The exchange ends a moment later, and is to leave no lease behind; it says more than that time is over.
+        provider.settle(save_time);
+        if let decided @ (Ok(_) | Err(TokenError::Renewal { .. })) =
+            provider.token_within(Duration::ZERO)
+        {
+            token = decided;
+        }
+    }
+    let token = match token {
         Err(TokenError::Renewal {
             failure: Renewal::BornOver(token),
             ..
         }) => {
             // This host's clock may be the wrong one.
             warnings.add("the token that the server sent is already over");
-            fetched.store(true, Ordering::Release);
+            heard.renewed.store(true, Ordering::Release);
             token
         }
-        token => token?,
+        Err(error) => {
+            provider.settle(save_time);
+            let timed_out = matches!(error, TokenError::TimedOut(_));
+            let reason = warnings.last().filter(|_| timed_out);
+            return Err(Failure::from(error).perhaps_since(reason));
+        }
+        Ok(token) => token,
     };
-    let source = if fetched.load(Ordering::Acquire) {
+    let source = if heard.renewed.load(Ordering::Acquire) {
         "server"
     } else {
         "store"
     };
     let printed = output::stdout(&format!("{}\n", print(&token, source, arguments.format)?));
-    // Whatever became of stdout: a token that isn't saved is one of 3 for nothing.
-    provider.settle(save_time);
+    // Whatever became of stdout: a token that isn't received or saved is one of 3 for nothing.
+    provider.settle(timeout + save_time);
+    save_again(&provider, &heard, save_time);
     printed?;
     warnings.say();
     Ok(())
+}
+
+/// Offers a token once more that couldn't be saved.
+fn save_again(provider: &TokenProvider, heard: &Heard, limit: Duration) {
+    let begun = Instant::now();
+    while heard.unsaved.load(Ordering::Acquire) && begun.elapsed() < limit {
+        thread::sleep(Duration::from_millis(100));
+        // Whoever asks lets the machine do what is due.
+        let _ = provider.token_within(Duration::ZERO);
+        provider.settle(limit);
+    }
 }
 
 fn token(arguments: &Get, provider: &TokenProvider) -> Result<AccessToken, TokenError> {
@@ -104,18 +134,29 @@ fn policy(timeout: Duration) -> RenewalPolicy {
     let mut policy = RenewalPolicy::default();
     // Whoever allows more time means the exchange. A lease holds one, and two calls to the store.
     policy.fetch_timeout = timeout;
+    // Trouble with the store must leave time for the platform.
+    policy.store_timeout = policy.store_timeout.min(timeout / 4);
+    policy.store_patience = policy.store_patience.min(timeout / 4);
     policy.lease_term = policy.lease_term.max(timeout + 2 * policy.store_timeout);
     policy
 }
 
-fn listener(
-    fetched: &Arc<AtomicBool>,
-    warnings: &Warnings,
-) -> impl Fn(&Event) + Send + Sync + 'static {
-    let (fetched, warnings) = (Arc::clone(fetched), warnings.clone());
+/// What the provider told.
+#[derive(Default)]
+struct Heard {
+    renewed: AtomicBool,
+    unsaved: AtomicBool,
+}
+
+fn listener(heard: &Arc<Heard>, warnings: &Warnings) -> impl Fn(&Event) + Send + Sync + 'static {
+    let (heard, warnings) = (Arc::clone(heard), warnings.clone());
     move |event| match event {
-        Event::Renewed { .. } => fetched.store(true, Ordering::Release),
+        Event::Renewed { .. } => heard.renewed.store(true, Ordering::Release),
+        Event::StoreRecovered => heard.unsaved.store(false, Ordering::Release),
         Event::StoreFailed { call, error } => {
+            if *call == "save" {
+                heard.unsaved.store(true, Ordering::Release);
+            }
             warnings.add(format_args!("the token store failed ({call}): {error}"));
         }
         Event::RenewalFailed {

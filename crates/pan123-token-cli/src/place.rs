@@ -94,7 +94,7 @@ impl Place {
             return Err(unknown_store());
         }
         let store = RedisStore::new(url).map_err(Failure::usage)?;
-        let store = store.timeout(self.timeout.min(RedisStore::DEFAULT_TIMEOUT));
+        let store = store.timeout(RedisStore::DEFAULT_TIMEOUT.min(self.timeout / 4));
         Ok(Arc::new(self.trust(store, RedisStore::ca_pem)?))
     }
 
@@ -146,6 +146,11 @@ impl Warnings {
         if !lines.contains(&line) {
             lines.push(line);
         }
+    }
+
+    pub(crate) fn last(&self) -> Option<String> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.last().cloned()
     }
 
     pub(crate) fn say(&self) {

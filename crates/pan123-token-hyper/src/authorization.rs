@@ -155,7 +155,7 @@ impl<B> AuthorizationLayer<B> {
         let (response, rejected) = self.send(&mut service, request, token).await?;
         // Without another token, the reply that came is the answer.
         if let (true, Some(mut copy)) = (rejected, copy)
-            && let Ok(other) = self.provider.token().await
+            && let Some(other) = self.provider.replacement(authorized.token()).await
             && authorized.repeat(copy.headers_mut(), &other)
         {
             drop(response);

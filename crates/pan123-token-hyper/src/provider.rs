@@ -159,6 +159,17 @@ impl TokenProvider {
         }
     }
 
+    /// The token after one that was rejected.
+    pub(crate) async fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
+        let token = self.token().await.ok()?;
+        if token.secret() != rejected.secret() {
+            return Some(token);
+        }
+        // The store may be asked for a newer one right now.
+        self.settle(self.timeout).await;
+        self.current()
+    }
+
     /// Where business calls may carry the token.
     pub fn origins(&self) -> &Origins {
         &self.origins

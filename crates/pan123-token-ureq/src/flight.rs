@@ -9,7 +9,7 @@ use pan123_token::{Cause, FetchError};
 use pan123_token_cache::{Action, FetchTicket, StoreStep};
 
 use crate::shared::{Machine, Shared};
-use crate::sync::{MutexGuard, mpsc, thread};
+use crate::sync::{MutexGuard, Ordering, mpsc, thread};
 
 impl Shared {
     /// Starts the flight. The machine has one action under way at a time, so that there is no other, unless its time is
@@ -67,8 +67,13 @@ impl Shared {
 
     /// A store that panics is given up at the step's deadline.
     fn call_store(&self, step: StoreStep) -> Option<Action> {
+        if self.store_is_called.swap(true, Ordering::AcqRel) {
+            // Another thread hangs in it. The step is given up at its deadline, as if this one hung there, too.
+            return self.report(|_, _| {});
+        }
         let store = self.store.as_ref();
         let done = catch_unwind(AssertUnwindSafe(|| store.map(|store| store.run(step))));
+        self.store_is_called.store(false, Ordering::Release);
         self.report(|cache, now| {
             if let Ok(Some(done)) = done {
                 cache.stored(done, now);

@@ -11,7 +11,7 @@ use pan123_token_cache::{
     Action, Clock, Event, Moment, Rejection, Snapshot, StoreSession, TokenCache, TokenError,
 };
 
-use crate::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, lock};
 
 /// Carries out one exchange, in less time than the machine allows for it.
 pub(crate) type Exchange = Box<dyn Fn() -> Result<Grant, FetchError> + Send + Sync>;
@@ -20,6 +20,8 @@ pub(crate) type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) exchange: Exchange,
     pub(crate) store: Option<StoreSession>,
+    /// A thread is in the store, in time or not.
+    pub(crate) store_is_called: AtomicBool,
     clock: Box<dyn Clock>,
     on_event: Option<OnEvent>,
     /// The machine's newest snapshot: all that is needed while a token is fresh, without the lock.
@@ -52,6 +54,7 @@ impl Shared {
         Self {
             exchange,
             store,
+            store_is_called: AtomicBool::new(false),
             clock,
             on_event,
             published: ArcSwap::from_pointee(cache.snapshot()),

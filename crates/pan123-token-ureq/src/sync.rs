@@ -5,12 +5,20 @@ use std::sync::PoisonError;
 
 #[cfg(all(test, shuttle))]
 pub(crate) use shuttle::{
-    sync::{Condvar, Mutex, MutexGuard, mpsc},
+    sync::{
+        Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
 };
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard, mpsc},
+    sync::{
+        Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
 };
 

@@ -225,6 +225,7 @@ impl World {
         let number = self.steps_sent;
         self.nodes[node].watch.step = Some(StepSeen {
             number,
+            writes: step.name() != "look",
             asked: now,
             ends: now.monotonic + timeout,
         });
@@ -261,7 +262,11 @@ impl World {
         } else if may_fail && self.random.chance(faults.deaf) {
             Mode::Deaf
         } else if may_fail && (within(&faults.full_times) || self.random.chance(faults.full)) {
-            Mode::Full
+            if faults.read_only {
+                Mode::ReadOnly
+            } else {
+                Mode::Full
+            }
         } else {
             Mode::Well
         };
@@ -295,7 +300,7 @@ impl World {
         let seen = state.seen.clone();
         // An answer of the store itself may be an error too: a record that it can't read.
         let unreadable = matches!(seen, Seen::Nothing);
-        let well = matches!(mode, Mode::Well | Mode::Full) && !unreadable;
+        let well = !matches!(mode, Mode::Down | Mode::Deaf) && !unreadable;
         let forced = state
             .record()
             .map(|record| (token_id(&record.token), record.forced));
@@ -345,14 +350,14 @@ impl World {
             .take_if(|step| step.number == *number);
         self.nodes[node].cache.stored(done, now);
         let mut candidate = None;
-        if let Some(StepSeen { asked, .. }) = in_time {
+        if let Some(StepSeen { asked, writes, .. }) = in_time {
             let told = self.drain(node);
             if *well {
-                candidate = self.step_went_well(node, seen, asked, now);
+                candidate = self.step_went_well(node, seen, writes, asked, now);
             } else {
                 rules::store_trouble_is_told(told)?;
                 let watch = &mut self.nodes[node].watch;
-                watch.store_trouble.get_or_insert(now.monotonic);
+                watch.step_failed(now.monotonic, writes);
                 watch.lease = None;
             }
         }
@@ -373,14 +378,16 @@ impl World {
         &mut self,
         node: usize,
         seen: &Seen,
+        writes: bool,
         asked: Moment,
         now: Moment,
     ) -> Option<Known> {
         let policy = self.scenario.policy.clone();
         let watch = &mut self.nodes[node].watch;
         // A store that is full gives leases back all the same.
-        if !matches!(seen, Seen::GaveBack { .. }) {
+        if !matches!(seen, Seen::GaveBack { .. }) && (writes || !watch.writing_trouble) {
             watch.store_trouble = None;
+            watch.writing_trouble = false;
         }
         let stored = match seen {
             Seen::Granted(stored) => {
@@ -397,7 +404,9 @@ impl World {
                 stored
             }
             Seen::Shut { stored, overdue } => {
-                watch.store_trouble = overdue.then_some(Duration::ZERO);
+                if *overdue {
+                    watch.store_trouble = Some(Duration::ZERO);
+                }
                 stored
             }
             Seen::Record(stored) => stored,

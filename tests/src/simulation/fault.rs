@@ -263,6 +263,7 @@ impl Scenario {
                 self.store.full = some;
                 let full = self.stretch(random, 4 * HOUR);
                 self.store.full_times.push(full);
+                self.store.read_only = random.chance(500);
             }
             Fault::StoreForgets => {
                 for at in self.moments(random, 6) {

@@ -87,6 +87,8 @@ pub(crate) struct StoreFaults {
     pub(crate) down: u32,
     pub(crate) deaf: u32,
     pub(crate) full: u32,
+    /// When it is full, the gate can't be written either.
+    pub(crate) read_only: bool,
     /// The answer comes after the timeout.
     pub(crate) slow: u32,
     /// The driver drops the step before it is carried out.

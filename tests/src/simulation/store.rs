@@ -30,6 +30,8 @@ pub(crate) enum Mode {
     Deaf,
     /// Nothing can be written but the gate.
     Full,
+    /// Nothing can be written at all.
+    ReadOnly,
 }
 
 /// What the last call did, for the rules.
@@ -192,9 +194,10 @@ impl State {
             .filter(|gate| gate.caller == caller && self.now < gate.ends)
     }
 
-    fn check(&self) -> Result<(), StoreError> {
+    fn check(&self, writes: bool) -> Result<(), StoreError> {
         match self.mode {
             Mode::Down => Err(StoreError::new("down")),
+            Mode::ReadOnly if writes => Err(StoreError::new("read-only")),
             _ => Ok(()),
         }
     }
@@ -260,7 +263,7 @@ impl State {
 impl TokenStore for ModelStore {
     fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
         let mut state = self.state();
-        state.check()?;
+        state.check(false)?;
         let stored = match self.real() {
             Some(real) => real.load(key)?,
             None => state.read()?,
@@ -271,7 +274,7 @@ impl TokenStore for ModelStore {
 
     fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
         let mut state = self.state();
-        state.check()?;
+        state.check(true)?;
         let lease = match self.real() {
             Some(real) => {
                 let lease = real.lease(key, owner, term)?;
@@ -304,7 +307,7 @@ impl TokenStore for ModelStore {
         left: Duration,
     ) -> Result<Saved, StoreError> {
         let mut state = self.state();
-        state.check()?;
+        state.check(true)?;
         if state.mode == Mode::Full {
             state.seen = Seen::Nothing;
             return Err(StoreError::new("full"));
@@ -343,7 +346,7 @@ impl TokenStore for ModelStore {
 
     fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
         let mut state = self.state();
-        state.check()?;
+        state.check(true)?;
         if let Some(real) = self.real() {
             real.give_back(key, owner, cool)?;
         }

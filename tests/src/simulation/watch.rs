@@ -28,6 +28,8 @@ pub(crate) struct Watch {
     /// Since when calls to the store fail, by the monotonic clock. Zero where there is no point in trying again: nobody
     /// gave the lock back for a whole term, or leases come too late.
     pub(crate) store_trouble: Option<Duration>,
+    /// It can't be written. That it can be read is no end of that.
+    pub(crate) writing_trouble: bool,
     pub(crate) lease: Option<LeaseSeen>,
     late_leases: u32,
     /// Under a lease that isn't given back yet: until when the gate must be left cool, by the monotonic clock.
@@ -55,6 +57,7 @@ pub(crate) struct FetchSeen {
 #[derive(Clone, Debug)]
 pub(crate) struct StepSeen {
     pub(crate) number: u64,
+    pub(crate) writes: bool,
     pub(crate) asked: Moment,
     pub(crate) ends: Duration,
 }
@@ -89,11 +92,16 @@ impl Watch {
             given_up.0 = true;
         }
         if let Some(step) = self.step.take_if(|step| step.ends <= now.monotonic) {
-            self.store_trouble.get_or_insert(step.ends);
+            self.step_failed(step.ends, step.writes);
             self.lease = None;
             given_up.1 = true;
         }
         given_up
+    }
+
+    pub(crate) fn step_failed(&mut self, at: Duration, writes: bool) {
+        self.store_trouble.get_or_insert(at);
+        self.writing_trouble |= writes;
     }
 
     /// Before a poll: a lease that came too late is no lease. Two in a row are trouble: this driver can't use them.

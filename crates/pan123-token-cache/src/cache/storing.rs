@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::held::{Held, Life};
 use crate::moment::Moment;
 use crate::policy::doubled;
-use crate::sharing::{HeldLease, Sharing};
+use crate::sharing::HeldLease;
 use crate::store::{Answer, Call, Lease, Owner, Saved, StoreError, StoreStep, Stored};
 
 impl TokenCache {
@@ -66,7 +66,7 @@ impl TokenCache {
                 Call::Save { .. } => sharing.save_failed = true,
                 _ => {}
             }
-            sharing.failed(&self.policy, &mut self.random, now);
+            sharing.failed(call.writes(), &self.policy, &mut self.random, now);
         }
         let call = call.name();
         self.tell(Event::StoreFailed { call, error });
@@ -87,8 +87,11 @@ impl TokenCache {
         now: Moment,
     ) {
         // A store that is full gives leases back all the same.
-        let answers = !matches!(call, Call::GiveBack { .. });
-        if answers && self.sharing.as_mut().is_some_and(Sharing::recovered) {
+        let tells = !matches!(call, Call::GiveBack { .. });
+        let Some(sharing) = &mut self.sharing else {
+            return;
+        };
+        if tells && sharing.recovered(call.writes()) {
             self.tell(Event::StoreRecovered);
         }
         let Some(sharing) = &mut self.sharing else {
@@ -160,7 +163,10 @@ impl TokenCache {
             Lease::Cool(wait, stored) if wait <= self.policy.min_interval => {
                 (wait, stored, Reason::Spacing)
             }
-            Lease::Cool(wait, stored) => (wait, stored, Reason::RateLimited),
+            Lease::Cool(wait, stored) => {
+                sharing.cool_until = now.monotonic.saturating_add(wait);
+                (wait, stored, Reason::RateLimited)
+            }
         };
         // Whoever has no token looks again soon: the holder may be done long before its term ends.
         let soon = doubled(

@@ -84,3 +84,49 @@ fn a_cache_that_held_nothing_wants_another_than_the_stored_one() {
 fn clock_wall(clock: &ManualClock) -> Duration {
     pan123_token_cache::Clock::now(clock).wall
 }
+
+#[test]
+fn it_finds_what_another_fetches_meanwhile_long_before_the_lease_ends() {
+    let clock = ManualClock::new(START);
+    let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock.clone()));
+    let mut first = Host::sharing(&store, &clock, 1);
+    let mut second = Host::sharing(&store, &clock, 2);
+    first.fetch_30_days("a");
+    first.wait();
+    second.wait();
+    clock.advance(HOUR);
+    first.cache.refresh();
+    second.cache.refresh();
+    let ticket = first.ticket();
+    let (wait, reason) = second.wait();
+    assert_eq!(reason, Reason::Leased);
+    assert!(wait <= SECOND, "{wait:?}");
+    let result = grant("b", clock_wall(&clock), 30 * DAY);
+    first.cache.fetched(ticket, result, first.now());
+    let _ = first.poll();
+    clock.advance(wait);
+    second.wait();
+    assert_eq!(second.served().as_deref(), Some("b"));
+}
+
+#[test]
+fn two_attempts_that_may_each_have_cost_a_token_are_enough() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(HOUR);
+    host.cache.refresh();
+    host.fetch(maybe_issued());
+    let (wait, _) = host.wait();
+    host.pass(wait);
+    host.fetch(maybe_issued());
+    let now = host.now();
+    let Action::Wait { until, reason } = host.poll() else {
+        panic!()
+    };
+    assert_eq!(reason, Reason::MaybeIssued);
+    // Whoever asked for another gets an answer all the same.
+    assert!(host.cache.token_error(until, reason, now).is_some());
+    host.pass(DAY);
+    assert_eq!(host.wait().1, Reason::MaybeIssued);
+    assert_eq!(host.served().as_deref(), Some("a"));
+}

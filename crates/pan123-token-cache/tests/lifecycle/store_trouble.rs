@@ -124,6 +124,31 @@ fn a_call_that_fails_now_and_then_is_tried_again_and_costs_no_token_of_its_own()
 }
 
 #[test]
+fn a_store_that_can_be_read_and_not_written_is_given_up_as_well() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = host(&clock);
+    store.fail(&["lease", "save", "give back"]);
+    let ticket = host.ticket_without_the_store();
+    let waited = host.now().monotonic - START.monotonic;
+    assert!(
+        (5 * SECOND..=6 * SECOND).contains(&waited),
+        "it is tried again for 5 s: {waited:?}"
+    );
+    let issued = host.now().wall;
+    host.cache
+        .fetched(ticket, grant("a", issued, 30 * DAY), host.now());
+    // Looking into it shows nothing; only a save does.
+    host.events();
+    clock.advance(HOUR);
+    host.wait();
+    assert!(!host.events().contains(&Event::StoreRecovered));
+    store.fail(&[]);
+    clock.advance(HOUR);
+    host.wait();
+    assert!(host.events().contains(&Event::StoreRecovered));
+}
+
+#[test]
 fn a_failure_long_ago_is_not_the_same_trouble() {
     let clock = ManualClock::new(START);
     let (mut host, store) = host(&clock);
