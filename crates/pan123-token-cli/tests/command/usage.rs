@@ -3,6 +3,7 @@
 use super::{SECRET, command, file, run, run_with_stdin, with_credentials};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one row per mistake")]
 fn a_bad_command_line_is_one_line_and_64() {
     for (arguments, says) in [
         (&[][..], "no command given"),
