@@ -1,9 +1,8 @@
 //! `pan123-token`: access tokens of the 123pan open platform for shell scripts.
 //!
 //! `get` prints a token on stdout and everything else on stderr; `status` and `reject` are about the stored one; `emulate`
-//! runs an emulator of the platform. Credentials
-//! come from the environment or from a file, never as an argument, which `ps` would show. What the exit codes mean
-//! stands in [`failure`].
+//! runs an emulator of the platform. Credentials come from the environment or from a file, never as an argument, which `ps`
+//! would show. What the exit codes mean stands in [`failure`].
 
 mod arguments;
 mod credentials;

@@ -64,7 +64,8 @@
 //! # Failures
 //!
 //! A call that fails says in one line where the server is, what went wrong and what to do. Neither the password nor a value
-//! is in it, and of the server's own words no more than an error's code and the address of a cluster's node. Whoever shares through the store then goes on alone.
+//! is in it, and of the server's own words no more than an error's code and the address of a cluster's node. Whoever shares
+//! through the store then goes on alone.
 #![cfg_attr(
     feature = "rustls",
     doc = "

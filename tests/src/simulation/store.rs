@@ -194,12 +194,15 @@ impl State {
             .filter(|gate| gate.caller == caller && self.now < gate.ends)
     }
 
-    fn check(&self, writes: bool) -> Result<(), StoreError> {
-        match self.mode {
-            Mode::Down => Err(StoreError::new("down")),
-            Mode::ReadOnly if writes => Err(StoreError::new("read-only")),
-            _ => Ok(()),
-        }
+    fn check(&mut self, writes: bool) -> Result<(), StoreError> {
+        let error = match self.mode {
+            Mode::Down => "down",
+            Mode::ReadOnly if writes => "read-only",
+            _ => return Ok(()),
+        };
+        // What an earlier part of the call saw, nobody hears of.
+        self.seen = Seen::Nothing;
+        Err(StoreError::new(error))
     }
 
     fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
