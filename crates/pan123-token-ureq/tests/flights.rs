@@ -247,6 +247,53 @@ fn a_store_that_panics_or_hangs_costs_sharing_and_not_the_token() {
 }
 
 #[test]
+fn a_store_that_hangs_in_every_call_keeps_nobody_from_the_platform() {
+    let millis = Duration::from_millis;
+    let mut policy = RenewalPolicy::default();
+    policy.store_timeout = millis(20);
+    policy.store_patience = millis(50);
+    policy.lease_poll = millis(10);
+    policy.store_retry_base = millis(100);
+    policy.store_retry_cap = millis(100);
+    policy.min_interval = millis(10);
+    policy.rejection_floor = millis(10);
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let store = Arc::new(Scripted::new(&clock, Script::Hang));
+    let provider = TokenProvider::builder(credentials())
+        .agent(platform.agent())
+        .policy(policy)
+        .store(store.clone())
+        .build()
+        .unwrap();
+    // The exchange takes so long that the store is to be tried again when it is over.
+    platform.hold();
+    let slow = {
+        let platform = platform.clone();
+        thread::spawn(move || {
+            thread::sleep(millis(400));
+            platform.release();
+        })
+    };
+    let first = provider.token_within(LONG).unwrap();
+    slow.join().unwrap();
+    thread::sleep(millis(300));
+    provider.reject(&first);
+    let begun = Instant::now();
+    while provider
+        .token_within(LONG)
+        .is_ok_and(|token| token == first)
+    {
+        assert!(begun.elapsed() < LONG, "it isn't replaced");
+        thread::sleep(millis(10));
+    }
+    assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-2");
+    assert_eq!(store.hung(), 1, "no second thread hangs in it");
+    store.now_it_is(Script::Nothing);
+    assert!(provider.settle(LONG));
+}
+
+#[test]
 fn an_exchange_that_takes_all_of_its_time_is_told_as_that() {
     // Accepts connections, and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

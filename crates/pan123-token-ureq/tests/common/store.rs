@@ -26,6 +26,8 @@ pub(crate) enum Script {
     Panic,
     HangInLoad,
     HangInSave,
+    /// In both.
+    Hang,
 }
 
 impl Scripted {
@@ -59,14 +61,11 @@ impl Scripted {
     fn at(&self, point: Script) {
         let mut state = self.state.lock().unwrap();
         assert!(state.script != Script::Panic, "a store with a bug");
-        if state.script == point {
+        let hangs = |state: &State| state.script == point || state.script == Script::Hang;
+        if hangs(&state) {
             state.hung += 1;
             self.news.notify_all();
-            drop(
-                self.news
-                    .wait_while(state, |state| state.script == point)
-                    .unwrap(),
-            );
+            drop(self.news.wait_while(state, |state| hangs(state)).unwrap());
         }
     }
 }
