@@ -422,8 +422,8 @@ impl World {
             Seen::Nothing => return None,
         };
         let known = Watch::known_of(stored.as_ref()?, asked);
-        if watch.unsaved.is_some() && known.is_usable_at(now, &policy) {
-            // The store has it, or keeps a newer one.
+        if watch.unsaved.is_some() && (writes || known.is_usable_at(now, &policy)) {
+            // The store has it, or keeps one that it takes for newer.
             watch.unsaved = None;
         }
         Some(known)
