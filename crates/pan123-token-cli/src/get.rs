@@ -58,24 +58,14 @@ pub(crate) fn get(
         .base_url(base_url)
         .agent(agent)
         .policy(policy)
-        .timeout(arguments.place.timeout)
+        .timeout(timeout)
         .on_event(listener(&heard, warnings));
     if let Some(store) = store {
         builder = builder.store(store);
     }
     let provider = builder.build().map_err(|_| Failure::internal())?;
 
-    let mut token = token(arguments, &provider);
-    if matches!(token, Err(TokenError::TimedOut(_))) {
-        // The exchange ends a moment later, and is to leave no lease behind; it says more than that time is over.
-        provider.settle(save_time);
-        if let decided @ (Ok(_) | Err(TokenError::Renewal { .. })) =
-            provider.token_within(Duration::ZERO)
-        {
-            token = decided;
-        }
-    }
-    let token = match token {
+    let token = match token(arguments, &provider, save_time) {
         Err(TokenError::Renewal {
             failure: Renewal::BornOver(token),
             ..
@@ -86,7 +76,6 @@ pub(crate) fn get(
             token
         }
         Err(error) => {
-            provider.settle(save_time);
             let timed_out = matches!(error, TokenError::TimedOut(_));
             let reason = warnings.last().filter(|_| timed_out);
             return Err(Failure::from(error).perhaps_since(reason));
@@ -118,13 +107,34 @@ fn save_again(provider: &TokenProvider, heard: &Heard, limit: Duration) {
     }
 }
 
-fn token(arguments: &Get, provider: &TokenProvider) -> Result<AccessToken, TokenError> {
-    if arguments.refresh {
-        return provider.refresh();
-    }
-    let token = provider.token()?;
+/// A token, or why there is none; that once nothing is under way any more, so that no exchange and no lease is left behind.
+fn token(
+    arguments: &Get,
+    provider: &TokenProvider,
+    save_time: Duration,
+) -> Result<AccessToken, TokenError> {
+    let asked = if arguments.refresh {
+        provider.refresh()
+    } else {
+        provider.token()
+    };
+    let token = match asked {
+        Ok(token) => token,
+        Err(error) => {
+            provider.settle(save_time);
+            let timed_out = matches!(error, TokenError::TimedOut(_));
+            if timed_out && !arguments.refresh {
+                // The exchange ended a moment later. It says more than that time is over, or brought a token.
+                let decided = provider.token_within(Duration::ZERO);
+                if matches!(decided, Ok(_) | Err(TokenError::Renewal { .. })) {
+                    return decided;
+                }
+            }
+            return Err(error);
+        }
+    };
     // If its renewal is due, that has begun.
-    if provider.settle(MOMENT.min(arguments.place.timeout)) {
+    if !arguments.refresh && provider.settle(MOMENT.min(arguments.place.timeout)) {
         return Ok(provider.current().unwrap_or(token));
     }
     Ok(token)

@@ -117,6 +117,18 @@ fn a_refresh_that_fails_says_so_and_leaves_the_old_token() {
 }
 
 #[test]
+fn a_refresh_that_runs_out_of_time_is_no_success_with_the_old_token() {
+    let scene = Scene::new("refresh-slow");
+    let first = scene.token(&[]);
+    spacing();
+    let slow = pan123_emulator::Fault::Delay(Duration::from_secs(10));
+    scene.emulator.inject(slow);
+    let said = scene.run(&["get", "--refresh", "--timeout", "1"]);
+    assert_eq!((said.exit, &*said.stdout), (69, ""), "{}", said.stderr);
+    assert_eq!(scene.token(&[]), first);
+}
+
+#[test]
 fn while_renewal_is_due_it_is_tried_for_a_moment_and_else_the_old_token_is_printed() {
     let scene = Scene::new("window");
     let first = scene.token(&[]);
