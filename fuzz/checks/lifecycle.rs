@@ -507,7 +507,7 @@ impl World {
         let Rejection::Suspect { replaceable_in } = rejection else {
             panic!("the token that is served is not the current one: {rejection:?}");
         };
-        assert!(replaceable_in <= self.policy.rejection_floor_cap);
+        assert!(replaceable_in <= self.policy.min_token_age_cap);
         assert_eq!(
             self.served().is_some(),
             !replaceable_in.is_zero(),
@@ -768,7 +768,7 @@ impl TokenStore for Scripted {
         let stored = self.read(shut.is_none().then_some(term))?;
         Ok(match shut {
             Some((true, wait)) => Lease::Held(wait, stored),
-            Some((false, wait)) => Lease::Cool(wait, stored),
+            Some((false, wait)) => Lease::CoolingDown(wait, stored),
             None => Lease::Granted(stored),
         })
     }
@@ -791,7 +791,7 @@ impl TokenStore for Scripted {
         Ok(Saved::Kept)
     }
 
-    fn give_back(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+    fn release(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
         match self.0.lock().expect("no panic").answer {
             Answer::Error => Err(StoreError::new("it is down")),
             _ => Ok(()),
@@ -812,8 +812,8 @@ fn quick() -> RenewalPolicy {
     policy.backoff_cap = 9 * SECOND;
     policy.backoff_cap_serving = 40 * SECOND;
     policy.refused_base = 11 * SECOND;
-    policy.rejection_floor = 13 * SECOND;
-    policy.rejection_floor_cap = MINUTE;
+    policy.min_token_age = 13 * SECOND;
+    policy.min_token_age_cap = MINUTE;
     policy.settled_after = 90 * SECOND;
     policy.store_retry_base = 17 * SECOND;
     policy.store_retry_cap = 70 * SECOND;

@@ -28,7 +28,7 @@ pub fn policy() -> RenewalPolicy {
     policy.store_retry_base = millis(500);
     policy.store_retry_cap = millis(1000);
     policy.lease_poll = millis(100);
-    policy.look_interval = millis(500);
+    policy.load_interval = millis(500);
     policy
 }
 

@@ -103,15 +103,15 @@ fn a_thousand_kills_leave_the_store_whole_and_the_lease_free() {
             match store.lease(key, owner, Duration::from_secs(1)).unwrap() {
                 Lease::Granted(_) => break,
                 // The gate was left cool for a millisecond.
-                Lease::Cool(wait, _) => sleep(wait),
-                Lease::Held(wait, _) => panic!("after kill {kill}: held for {wait:?}"),
+                Lease::CoolingDown(wait, _) => sleep(wait),
+                held => panic!("after kill {kill}: {held:?}"),
             }
             assert!(
                 begun.elapsed() < Duration::from_secs(1),
                 "after kill {kill}"
             );
         }
-        store.give_back(key, owner, Duration::ZERO).unwrap();
+        store.release(key, owner, Duration::ZERO).unwrap();
     }
     println!("{changes} tokens seen, {} issued", emulator.issued());
     assert!(changes > KILLS / 4, "{changes} changes");

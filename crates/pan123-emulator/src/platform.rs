@@ -56,7 +56,7 @@ pub(crate) enum Issue {
     /// A new one.
     New,
     /// A new one that was over an hour before it was issued. It takes nobody's place.
-    BornOver,
+    IssuedExpired,
     /// The newest live one, unchanged; a new one if there is none.
     Same,
     /// The newest live one, which now lives as long as a new one would; a new one if there is none.
@@ -147,7 +147,7 @@ impl Platform {
         let client = self.clients.get_mut(id)?;
         client.bury_the_dead(now);
         let expires_at = match issue {
-            Issue::BornOver => now.saturating_sub(Duration::from_secs(3_600)),
+            Issue::IssuedExpired => now.saturating_sub(Duration::from_secs(3_600)),
             _ => now.saturating_add(self.rules.lifetime),
         };
         let expires_at = rounded(expires_at, self.rules.lifetime);
@@ -431,7 +431,7 @@ mod tests {
         issue(&mut platform, end);
         issue(&mut platform, end);
         assert_eq!(platform.judge(&second.text, end), Ok(()));
-        let born_over = platform.issue("id", Issue::BornOver, end).unwrap();
+        let born_over = platform.issue("id", Issue::IssuedExpired, end).unwrap();
         assert_eq!(platform.judge(&second.text, end), Ok(()));
         assert_eq!(platform.judge(&born_over.text, end), Err(Verdict::Over));
         assert!(born_over.expires_at < end);

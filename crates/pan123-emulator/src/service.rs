@@ -164,7 +164,7 @@ impl Service {
     /// Normal service, its reply altered by a fault.
     fn serve(&mut self, request: &Received, fault: &Fault) -> Reply {
         let issue = match fault {
-            Fault::Expired => Issue::BornOver,
+            Fault::Expired => Issue::IssuedExpired,
             Fault::SameToken => Issue::Same,
             Fault::ExtendedToken => Issue::Extended,
             _ => Issue::New,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::moment::Moment;
-use crate::store::StoreStep;
+use crate::step::StoreStep;
 
 /// The one thing to do now.
 #[must_use = "the machine waits for it to be done"]
@@ -75,5 +75,10 @@ impl FetchTicket {
     /// How long the exchange may take from now on. Its result is still taken later, if it is a token.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Whether its time has passed, by either clock: then nothing is to be sent with it any more.
+    pub fn is_overdue_at(&self, now: Moment) -> bool {
+        self.sent.after(self.timeout).is_reached_at(now)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token::{AccessToken, FetchError, Fingerprint, Grant};
+use pan123_token::{AccessToken, Cause, FetchError, Fingerprint, Grant};
 
 use crate::action::{Action, FetchTicket, Reason};
 use crate::event::Event;
@@ -18,7 +18,8 @@ use crate::policy::{PolicyError, RenewalPolicy};
 use crate::random::Random;
 use crate::sharing::{HeldLease, Sharing};
 use crate::snapshot::Snapshot;
-use crate::store::{Call, Owner, StoreDone, StoreError};
+use crate::step::{StoreDone, TakeLease};
+use crate::store::{Owner, StoreError};
 use crate::token_error::TokenError;
 
 /// The life of one access token: when to fetch, use, renew, wait and share it. See the [crate's documentation](crate).
@@ -64,6 +65,31 @@ struct Flight {
 enum FlightKind {
     Fetch,
     Store(Call),
+}
+
+/// The call to the store that is under way, as far as its failure needs it.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Load,
+    Lease(Owner),
+    Save,
+    Release,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Lease(_) => "lease",
+            Self::Save => "save",
+            Self::Release => "release",
+        }
+    }
+
+    /// Whether it says something about the store's being writable.
+    fn writes(self) -> bool {
+        !matches!(self, Self::Load)
+    }
 }
 
 /// Until when no attempt is made, and why.
@@ -180,12 +206,12 @@ impl TokenCache {
                 },
             };
         }
-        if let Some(call) = self.duty(now) {
-            return self.call(call, now);
+        if let Some(action) = self.duty(now) {
+            return action;
         }
         match self.need(now) {
             Need::Nothing { until, reason } => Action::Wait { until, reason },
-            Need::Look => self.call(Call::Look, now),
+            Need::Look => self.load(now),
             Need::Renewal { serving } => self.renew(serving, now),
         }
     }
@@ -208,6 +234,46 @@ impl TokenCache {
         }
     }
 
+    /// Takes back an action that was not begun, as if it had never been drawn: nothing is counted, and the next
+    /// [`poll`](Self::poll) may draw it again.
+    pub fn unbegun(&mut self, action: Action) {
+        let id = match &action {
+            Action::Fetch(ticket) => ticket.id,
+            Action::Store(step) => step.id(),
+            Action::Wait { .. } => return,
+        };
+        self.poll_at = Moment::default();
+        self.land(id);
+    }
+
+    /// Reports that a fetch could not be started: the HTTP client was never called. It backs off as any failure, but can't
+    /// have cost a token.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a ticket is good for one report"
+    )]
+    pub fn not_sent(&mut self, ticket: FetchTicket, why: Cause, now: Moment) {
+        let now = self.advance(now);
+        self.poll_at = Moment::default();
+        self.give_up_overdue(now);
+        if self.land(ticket.id).is_some() {
+            self.failed(Failure::NotSent(why), now);
+        }
+    }
+
+    /// Gives up the fetch that is under way, because what carries it out doesn't answer any more. That counts as a fetch
+    /// that may have cost a token. Its ticket is still good for a token that comes late. False where no fetch is under way.
+    pub fn supersede(&mut self, now: Moment) -> bool {
+        let now = self.advance(now);
+        let fetching = |flight: &mut Flight| matches!(flight.kind, FlightKind::Fetch);
+        if self.flight.take_if(fetching).is_none() {
+            return false;
+        }
+        self.poll_at = Moment::default();
+        self.failed(Failure::Dropped, now);
+        true
+    }
+
     /// Reports how a call to the store ended.
     pub fn stored(&mut self, done: StoreDone, now: Moment) {
         let now = self.advance(now);
@@ -216,13 +282,7 @@ impl TokenCache {
         let Some(flight) = self.land(done.id) else {
             return;
         };
-        let FlightKind::Store(call) = flight.kind else {
-            return;
-        };
-        match done.answer {
-            Ok(answer) => self.store_answered(call, answer, flight.asked, now),
-            Err(error) => self.call_failed(&call, error, now),
-        }
+        self.store_answered(done.answered, flight.asked, now);
     }
 
     /// Reports that a business call was refused with this token ([`token_rejected`](pan123_token::token_rejected)).
@@ -248,7 +308,9 @@ impl TokenCache {
             }
             if let Some(sharing) = &mut self.sharing {
                 sharing.looked_at = None;
-                sharing.unmarked = true;
+                // Only this token is marked: a newer one is suspect to no cache yet.
+                sharing.replaces = Some(fingerprint);
+                sharing.unsaved = true;
             }
             self.tell(Event::Rejected {
                 fingerprint,
@@ -369,7 +431,7 @@ impl TokenCache {
         match flight.kind {
             FlightKind::Fetch => self.failed(Failure::Dropped, now),
             FlightKind::Store(call) => {
-                self.call_failed(&call, StoreError::new("no answer in time"), now);
+                self.call_failed(call, StoreError::new("no answer in time"), now);
             }
         }
     }
@@ -383,7 +445,7 @@ impl TokenCache {
             .as_ref()
             .and_then(|it| it.left_alone_until(now));
         let refreshing = self.is_refreshing();
-        let interval = self.policy.look_interval.saturating_mul(self.share) / 1024;
+        let interval = self.policy.load_interval.saturating_mul(self.share) / 1024;
         let (until, reason, interval) = if held.is_due_at(now) || refreshing {
             if self.maybe_issued >= 2 && !held.life.suspect {
                 // Each of them may have cost one of the 3 tokens; another could cost this one.
@@ -459,15 +521,13 @@ impl TokenCache {
                 until: now.after(retry_at.saturating_sub(now.monotonic)),
                 reason: Reason::StoreDown,
             },
-            None if sharing.look_at(self.policy.lease_poll) <= now.monotonic => {
-                self.call(Call::Look, now)
-            }
+            None if sharing.look_at(self.policy.lease_poll) <= now.monotonic => self.load(now),
             None => {
                 // Two processes that were forked from one draw the same numbers, though not at the same time.
                 let at = u64::try_from(now.monotonic.as_nanos()).unwrap_or(u64::MAX);
                 let owner = Owner(self.random.next() ^ at);
                 let term = self.policy.lease_term;
-                self.call(Call::Lease { owner, term }, now)
+                self.take_lease(TakeLease { owner, term }, now)
             }
         }
     }

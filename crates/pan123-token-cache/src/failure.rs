@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pan123_token::{AccessToken, ErrorKind, FetchError};
+use pan123_token::{AccessToken, Cause, ErrorKind, FetchError};
 
 /// A renewal that brought no token that can be used. Cheap to clone: everyone who waited for it gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,12 +11,14 @@ use pan123_token::{AccessToken, ErrorKind, FetchError};
 pub enum Failure {
     /// The exchange failed, or its reply was no grant.
     Fetch(FetchError),
-    /// The token that came was already over. Here it is, for whoever knows this host's clock to be wrong.
-    BornOver(AccessToken),
+    /// The token that came had already expired on issue. Here it is, for a caller who knows this host's clock to be wrong.
+    IssuedExpired(AccessToken),
     /// The token that came is the one at hand, with no later expiry.
     Unchanged,
     /// The exchange was given up before it was reported.
     Dropped,
+    /// The exchange could not be started, for this reason. Nothing was sent.
+    NotSent(Cause),
 }
 
 impl Failure {
@@ -24,8 +26,8 @@ impl Failure {
     pub fn may_have_issued(&self) -> bool {
         match self {
             Self::Fetch(error) => error.may_have_issued(),
-            Self::Unchanged => false,
-            Self::BornOver(_) | Self::Dropped => true,
+            Self::Unchanged | Self::NotSent(_) => false,
+            Self::IssuedExpired(_) | Self::Dropped => true,
         }
     }
 
@@ -34,8 +36,8 @@ impl Failure {
         match self {
             Self::Fetch(error) => error.is_retryable(),
             // It takes a clock to be set right.
-            Self::BornOver(_) => false,
-            Self::Unchanged | Self::Dropped => true,
+            Self::IssuedExpired(_) => false,
+            Self::Unchanged | Self::Dropped | Self::NotSent(_) => true,
         }
     }
 
@@ -73,8 +75,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fetch(error) => error.fmt(f),
-            Self::BornOver(_) => f.write_str(
-                "the platform sent a token that is already over; check this host's clock",
+            Self::IssuedExpired(_) => f.write_str(
+                "the platform sent a token that has already expired; check this host's clock",
             ),
             Self::Unchanged => {
                 f.write_str("the platform sent the same token again; try again later")
@@ -82,6 +84,7 @@ impl fmt::Display for Failure {
             Self::Dropped => {
                 f.write_str("the renewal was given up before it ended; try again later")
             }
+            Self::NotSent(why) => write!(f, "the renewal could not be started: {why}"),
         }
     }
 }

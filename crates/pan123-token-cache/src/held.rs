@@ -67,6 +67,7 @@ impl Held {
             sent_at: self.life.sent_at,
             forced: self.life.forced,
             suspect: self.life.suspect,
+            maybe_issued: 0,
         }
     }
 

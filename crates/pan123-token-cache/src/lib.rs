@@ -211,6 +211,7 @@
 //! [`Record`]'s stored form holds the token: a store keeps it from other users' eyes.
 
 mod action;
+mod async_store;
 mod cache;
 mod event;
 mod failure;
@@ -221,6 +222,7 @@ mod random;
 mod record;
 mod sharing;
 mod snapshot;
+mod step;
 mod store;
 #[cfg(feature = "system-clock")]
 mod system_clock;
@@ -231,17 +233,18 @@ mod token_error;
 mod trace;
 
 pub use action::{Action, FetchTicket, Reason};
+pub use async_store::{AsyncTokenStore, Blocking};
 pub use cache::{Rejection, TokenCache};
 pub use event::Event;
 pub use failure::Failure;
 pub use moment::{Clock, Moment};
-pub use policy::{PolicyError, RenewalPolicy};
+pub use policy::{FittedPolicy, PolicyError, RenewalPolicy};
 pub use record::{Record, RecordError};
 pub use snapshot::Snapshot;
-pub use store::{
-    Lease, Owner, Saved, StoreDone, StoreError, StoreKey, StoreSession, StoreStep, Stored,
-    TokenStore,
+pub use step::{
+    Load, Release, Save, Step, StoreCall, StoreDone, StoreSession, StoreStep, TakeLease,
 };
+pub use store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 
 #[cfg(feature = "system-clock")]
 pub use system_clock::SystemClock;

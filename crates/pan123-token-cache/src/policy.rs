@@ -47,9 +47,9 @@ pub struct RenewalPolicy {
     pub refused_base: Duration,
     /// A token that was rejected is replaced by a forced renewal once it is this old; each forced renewal in a row
     /// doubles it. Default 60 s.
-    pub rejection_floor: Duration,
+    pub min_token_age: Duration,
     /// The most that the floor grows to. Default 1 h.
-    pub rejection_floor_cap: Duration,
+    pub min_token_age_cap: Duration,
     /// A token that lived this long ends a row of forced renewals. Default 1 day.
     pub settled_after: Duration,
     /// A store that fails is tried again for this long, every [`lease_poll`](Self::lease_poll), before the machine goes on
@@ -63,7 +63,20 @@ pub struct RenewalPolicy {
     pub lease_poll: Duration,
     /// While the token is fresh, the store is looked into this often, so that a newer one is taken over long before the
     /// platform drops the one at hand; each cache draws its own share of it, between a half and the whole. Default 5 min.
-    pub look_interval: Duration,
+    pub load_interval: Duration,
+}
+
+/// How much longer the machine waits for an exchange than that may take.
+const GRACE: Duration = SECOND;
+
+/// A policy for a driver whose exchanges and callers have a timeout. From [`RenewalPolicy::fitted_to`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FittedPolicy {
+    /// For the [`TokenCache`](crate::TokenCache).
+    pub policy: RenewalPolicy,
+    /// How long the driver lets one exchange take.
+    pub exchange_timeout: Duration,
 }
 
 impl Default for RenewalPolicy {
@@ -79,14 +92,14 @@ impl Default for RenewalPolicy {
             backoff_cap: MINUTE,
             backoff_cap_serving: 15 * MINUTE,
             refused_base: 30 * SECOND,
-            rejection_floor: MINUTE,
-            rejection_floor_cap: HOUR,
+            min_token_age: MINUTE,
+            min_token_age_cap: HOUR,
             settled_after: DAY,
             store_patience: 5 * SECOND,
             store_retry_base: MINUTE,
             store_retry_cap: 15 * MINUTE,
             lease_poll: SECOND,
-            look_interval: 5 * MINUTE,
+            load_interval: 5 * MINUTE,
         }
     }
 }
@@ -105,11 +118,11 @@ impl RenewalPolicy {
             ("renewal_window", self.renewal_window),
             ("backoff_base", self.backoff_base),
             ("refused_base", self.refused_base),
-            ("rejection_floor", self.rejection_floor),
+            ("min_token_age", self.min_token_age),
             ("settled_after", self.settled_after),
             ("store_retry_base", self.store_retry_base),
             ("lease_poll", self.lease_poll),
-            ("look_interval", self.look_interval),
+            ("load_interval", self.load_interval),
         ];
         for (field, value) in positive {
             if value.is_zero() {
@@ -152,10 +165,10 @@ impl RenewalPolicy {
                 "must not be below refused_base",
             ),
             (
-                "rejection_floor_cap",
-                self.rejection_floor_cap,
-                self.rejection_floor,
-                "must not be below rejection_floor",
+                "min_token_age_cap",
+                self.min_token_age_cap,
+                self.min_token_age,
+                "must not be below min_token_age",
             ),
             (
                 "store_retry_cap",
@@ -172,7 +185,26 @@ impl RenewalPolicy {
         Ok(())
     }
 
-    /// How much of the end of such a lifetime counts as over.
+    /// This policy for callers and exchanges that take at most `timeout`: an exchange ends within it, the machine waits a
+    /// second longer for its report (one that takes all of its time would else come too late to be believed), and the lease
+    /// holds all of that.
+    ///
+    /// # Errors
+    ///
+    /// When the figures don't fit together, or the timeout is zero.
+    pub fn fitted_to(mut self, timeout: Duration) -> Result<FittedPolicy, PolicyError> {
+        self.fetch_timeout = self.fetch_timeout.min(timeout);
+        self.check()?;
+        let exchange_timeout = self.fetch_timeout;
+        self.fetch_timeout = exchange_timeout.saturating_add(GRACE);
+        self.lease_term = self.lease_term.saturating_add(GRACE);
+        Ok(FittedPolicy {
+            policy: self,
+            exchange_timeout,
+        })
+    }
+
+    /// How much of the end of such a lifetime counts as expired.
     pub(crate) fn margin(&self, lifetime: Duration) -> Duration {
         self.expiry_margin.min(lifetime / 10)
     }
@@ -184,7 +216,7 @@ impl RenewalPolicy {
 
     /// How old a token must be before its rejection forces a renewal, after so many forced renewals in a row.
     pub(crate) fn floor(&self, forced: u32) -> Duration {
-        doubled(self.rejection_floor, forced, self.rejection_floor_cap)
+        doubled(self.min_token_age, forced, self.min_token_age_cap)
     }
 }
 

@@ -14,8 +14,8 @@ use time::format_description::well_known::Rfc3339;
 ///
 /// # Stored form
 ///
-/// A JSON object of at most 64 KiB. The fields below are frozen: each is required, and none may stand twice, since readers
-/// would differ in which one they take. Their order doesn't matter, and unknown fields are passed over. `version` is that
+/// A JSON object of at most 64 KiB. The fields below are frozen: each but the last is required, and none may stand twice, since
+/// readers would differ in which one they take. Their order doesn't matter, and unknown fields are passed over. `version` is that
 /// of the writer; `readableBy` is the oldest version that may read it, and a reader that is older refuses it
 /// ([`RecordError::Newer`]) whatever the other fields hold. So a fleet can be upgraded host by host and goes on sharing.
 ///
@@ -28,8 +28,9 @@ use time::format_description::well_known::Rfc3339;
 /// | `issuedAt` | RFC 3339, UTC: the server's clock as it answered, or else the wall clock at sending |
 /// | `lifetimeMs` | milliseconds from the sending of the request to the expiry |
 /// | `sentAtMs` | the wall clock of the host that asked, as it sent the request, in milliseconds since 1970 |
-/// | `forced` | how many renewals in a row were forced by rejections |
-/// | `suspect` | whether a business call was refused with this token |
+/// | `forced` | how many consecutive renewals were forced by rejections |
+/// | `suspect` | whether an API call was refused with this token |
+/// | `maybeIssued` | optional, 0 where it is missing: how many attempts to replace this token may have cost a token |
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
@@ -41,10 +42,12 @@ pub struct Record {
     pub lifetime: Duration,
     /// The wall clock of the host that asked, as it sent the request: since 1970, in UTC.
     pub sent_at: Duration,
-    /// How many renewals in a row were forced by rejections.
+    /// How many consecutive renewals were forced by rejections.
     pub forced: u32,
-    /// Whether a business call was refused with this token.
+    /// Whether an API call was refused with this token.
     pub suspect: bool,
+    /// How many attempts to replace this token may each have cost a token, though none was received.
+    pub maybe_issued: u32,
 }
 
 /// The version that this crate writes, and the oldest that may read it.
@@ -54,22 +57,35 @@ const VERSION: u64 = 1;
 const MAX_BYTES: usize = 64 * 1024;
 
 impl Record {
-    /// The token's mark.
+    /// The token's fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
         self.token.fingerprint()
     }
 
     /// Whether a store that holds `stored` should take this record instead: `stored` is the one that was read under the
-    /// lease (`replaces`), or was issued earlier.
+    /// lease (`replaces`), or was issued earlier than one that isn't suspect. Of two records of one token, the one that says
+    /// more is kept: a later expiry, a suspicion or a count is never undone.
     pub fn may_replace(&self, stored: &Self, replaces: Option<Fingerprint>) -> bool {
-        replaces == Some(stored.fingerprint()) || stored.issued_at < self.issued_at
+        let other = stored.fingerprint();
+        if other == self.fingerprint() {
+            return self.token.expires_at() >= stored.token.expires_at()
+                && self.forced >= stored.forced
+                && self.maybe_issued >= stored.maybe_issued
+                && self.suspect >= stored.suspect;
+        }
+        replaces == Some(other) || !self.suspect && stored.issued_at < self.issued_at
     }
 
     /// The stored form. It holds the token: keep it from other users' eyes.
     pub fn encode(&self) -> String {
         // By hand: a tree's order depends on which of serde_json's features others turn on.
+        // Older versions don't know the count; it stands there only where it says something.
+        let maybe_issued = match self.maybe_issued {
+            0 => String::new(),
+            count => format!(r#","maybeIssued":{count}"#),
+        };
         format!(
-            r#"{{"version":{VERSION},"readableBy":{VERSION},"accessToken":{},"fingerprint":"{}","expiresAt":"{}","issuedAt":"{}","lifetimeMs":{},"sentAtMs":{},"forced":{},"suspect":{}}}"#,
+            r#"{{"version":{VERSION},"readableBy":{VERSION},"accessToken":{},"fingerprint":"{}","expiresAt":"{}","issuedAt":"{}","lifetimeMs":{},"sentAtMs":{},"forced":{},"suspect":{}{maybe_issued}}}"#,
             Value::from(self.token.secret()),
             self.fingerprint(),
             rfc_3339(self.token.expires_at()),
@@ -112,6 +128,7 @@ impl Record {
             sent_at: Duration::from_millis(form.number("sentAtMs")?),
             forced: forced.try_into().map_err(|_| damaged("forced"))?,
             suspect: form.flag("suspect")?,
+            maybe_issued: form.count("maybeIssued")?,
         })
     }
 }
@@ -121,6 +138,14 @@ struct Form<'a>(BTreeMap<String, Option<&'a RawValue>>);
 
 impl<'a> Form<'a> {
     fn number(&self, name: &'static str) -> Result<u64, RecordError> {
+        self.field(name, |json| json.parse().ok())
+    }
+
+    /// A number that may be missing, and then is zero.
+    fn count(&self, name: &'static str) -> Result<u32, RecordError> {
+        if !self.0.contains_key(name) {
+            return Ok(0);
+        }
         self.field(name, |json| json.parse().ok())
     }
 
@@ -203,6 +228,7 @@ impl fmt::Debug for Record {
             .field("sent_at", &self.sent_at)
             .field("forced", &self.forced)
             .field("suspect", &self.suspect)
+            .field("maybe_issued", &self.maybe_issued)
             .finish()
     }
 }

@@ -23,8 +23,6 @@ pub(crate) struct Sharing {
     pub(crate) late_leases: u32,
     /// The mark of the record that it may replace there, where one was read under the lease.
     pub(crate) replaces: Option<Fingerprint>,
-    /// The token at hand isn't marked as suspect in the store yet.
-    pub(crate) unmarked: bool,
     /// Until when the gate is cool, as far as was heard, by the monotonic clock.
     pub(crate) cool_until: Duration,
     /// How often in a row the gate was shut.

@@ -109,7 +109,7 @@ impl TokenStore for MemoryStore {
             let stored = slot.stored(now);
             match &slot.gate {
                 Some(gate) if gate.owner.is_none() => {
-                    Lease::Cool(gate.ends.saturating_sub(now), stored)
+                    Lease::CoolingDown(gate.ends.saturating_sub(now), stored)
                 }
                 Some(gate) if gate.owner != Some(owner) => {
                     Lease::Held(gate.ends.saturating_sub(now), stored)
@@ -141,7 +141,7 @@ impl TokenStore for MemoryStore {
         }))
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+    fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
         self.with_slot(key, |slot, now| {
             if slot
                 .gate
@@ -150,7 +150,7 @@ impl TokenStore for MemoryStore {
             {
                 slot.gate = Some(Gate {
                     owner: None,
-                    ends: now.saturating_add(cool),
+                    ends: now.saturating_add(cooldown),
                 });
             }
         });
@@ -169,8 +169,8 @@ pub fn conformance(store: &dyn TokenStore, wait: &dyn Fn(Duration)) {
     suite.a_record_read_under_the_lease_may_be_replaced();
     suite.one_owner_has_the_lease_at_a_time();
     suite.a_lease_ends_with_its_term();
-    suite.a_gate_that_was_left_cool_is_nobodys();
-    suite.a_stranger_gives_nothing_back();
+    suite.a_lease_that_cools_down_is_granted_to_no_owner();
+    suite.a_stranger_releases_nothing();
     suite.keys_do_not_meet();
     suite.of_many_askers_one_is_granted();
 }
@@ -263,8 +263,8 @@ impl Suite<'_> {
             "asking again isn't granted again"
         );
         self.store
-            .give_back(key, Owner(1), Duration::ZERO)
-            .expect("give back");
+            .release(key, Owner(1), Duration::ZERO)
+            .expect("release");
         assert_eq!(self.lease(key, 2), Lease::Granted(None));
     }
 
@@ -279,21 +279,19 @@ impl Suite<'_> {
         );
         // The one that came too late ends nobody else's.
         self.store
-            .give_back(key, Owner(1), Duration::ZERO)
-            .expect("give back");
+            .release(key, Owner(1), Duration::ZERO)
+            .expect("release");
         assert!(matches!(self.lease(key, 3), Lease::Held(..)));
     }
 
-    fn a_gate_that_was_left_cool_is_nobodys(&self) {
+    fn a_lease_that_cools_down_is_granted_to_no_owner(&self) {
         let key = Self::key("cool");
         let cool = Duration::from_millis(600);
         assert_eq!(self.lease(key, 1), Lease::Granted(None));
-        self.store
-            .give_back(key, Owner(1), cool)
-            .expect("give back");
+        self.store.release(key, Owner(1), cool).expect("release");
         for owner in [1, 2] {
             match self.lease(key, owner) {
-                Lease::Cool(wait, None) => assert!(wait <= cool, "cool for {wait:?}"),
+                Lease::CoolingDown(wait, None) => assert!(wait <= cool, "cool for {wait:?}"),
                 other => panic!("at a cool gate, owner {owner} was answered {other:?}"),
             }
         }
@@ -301,19 +299,17 @@ impl Suite<'_> {
         assert_eq!(self.lease(key, 2), Lease::Granted(None));
     }
 
-    fn a_stranger_gives_nothing_back(&self) {
+    fn a_stranger_releases_nothing(&self) {
         let key = Self::key("stranger");
-        self.store
-            .give_back(key, Owner(9), TERM)
-            .expect("give back");
+        self.store.release(key, Owner(9), TERM).expect("release");
         assert_eq!(
             self.lease(key, 1),
             Lease::Granted(None),
             "a stranger shut the gate"
         );
         self.store
-            .give_back(key, Owner(9), Duration::ZERO)
-            .expect("give back");
+            .release(key, Owner(9), Duration::ZERO)
+            .expect("release");
         assert!(
             matches!(self.lease(key, 2), Lease::Held(..)),
             "a stranger opened the gate"
@@ -356,5 +352,6 @@ fn record(secret: &str, seconds: i64) -> Record {
         sent_at: Duration::from_secs(1_740_124_117),
         forced: 0,
         suspect: false,
+        maybe_issued: 0,
     }
 }

@@ -74,17 +74,17 @@ impl TokenStore for Broken {
         self.memory.save(key, record, replaces, left)
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
         let key = self.key(key);
         match self.fault {
-            Fault::ForgetsToCool => self.memory.give_back(key, owner, Duration::ZERO),
+            Fault::ForgetsToCool => self.memory.release(key, owner, Duration::ZERO),
             Fault::LetsStrangersGiveBack => {
                 for owner in 0..100 {
-                    self.memory.give_back(key, Owner(owner), cool)?;
+                    self.memory.release(key, Owner(owner), cool)?;
                 }
                 Ok(())
             }
-            _ => self.memory.give_back(key, owner, cool),
+            _ => self.memory.release(key, owner, cool),
         }
     }
 }

@@ -191,7 +191,7 @@ impl From<Renewal> for Failure {
     fn from(failure: Renewal) -> Self {
         match failure {
             Renewal::Fetch(error) => error.into(),
-            Renewal::BornOver(_) | Renewal::Unchanged => Self::new(76, "malformed", failure),
+            Renewal::IssuedExpired(_) | Renewal::Unchanged => Self::new(76, "malformed", failure),
             Renewal::Dropped => Self::new(69, "timeout", failure),
             // One that this version doesn't know.
             _ => Self::new(70, "internal", failure),

@@ -67,7 +67,7 @@ pub(crate) fn get(
 
     let token = match token(arguments, &provider, save_time) {
         Err(TokenError::Renewal {
-            failure: Renewal::BornOver(token),
+            failure: Renewal::IssuedExpired(token),
             ..
         }) => {
             // This host's clock may be the wrong one.

@@ -233,13 +233,13 @@ fn a_lease_ends_though_the_cool_down_cannot_be_written() {
     let (_dir, faults, failing, sound) = scene();
     failing.lease(key(), Owner(1), TERM).unwrap();
     faults.set(Step::Write, Errno::NOSPC, 1);
-    failing.give_back(key(), Owner(1), HOUR).unwrap_err();
+    failing.release(key(), Owner(1), HOUR).unwrap_err();
     assert_eq!(sound.lease(key(), Owner(2), TERM), Ok(Lease::Granted(None)));
     // The gate can't be written on a full disk; without a cool-down it needn't be.
     let (_dir, faults, failing, _) = scene();
     failing.lease(key(), Owner(1), TERM).unwrap();
     faults.set(Step::Write, Errno::NOSPC, 1);
-    assert_eq!(failing.give_back(key(), Owner(1), Duration::ZERO), Ok(()));
+    assert_eq!(failing.release(key(), Owner(1), Duration::ZERO), Ok(()));
 }
 
 #[test]
@@ -257,9 +257,9 @@ fn on_a_file_system_without_locks_every_process_is_granted_the_lease() {
         assert_eq!(one.save(key(), &record(0), None, LIFE), Ok(Saved::Kept));
         let older = other.save(key(), &record(-1), None, LIFE);
         assert!(matches!(older, Ok(Saved::Newer(_))), "{older:?}");
-        one.give_back(key(), Owner(1), HOUR).unwrap();
+        one.release(key(), Owner(1), HOUR).unwrap();
         let lease = store(&dir, faults.clone()).lease(key(), Owner(4), TERM);
-        assert!(matches!(lease, Ok(Lease::Cool(..))), "{lease:?}");
+        assert!(matches!(lease, Ok(Lease::CoolingDown(..))), "{lease:?}");
     }
 }
 
@@ -347,13 +347,13 @@ fn one_who_has_just_taken_the_lease_is_not_taken_for_the_one_before() {
     let (lease, looks) = asks_beside_a_late_writer("held 2 9000000000 45000000000\n");
     assert_eq!((lease, looks), (Lease::Held(44 * SECOND, None), 3));
     let (lease, looks) = asks_beside_a_late_writer("cool 9000000000 60000000000\n");
-    assert_eq!((lease, looks), (Lease::Cool(59 * SECOND, None), 3));
+    assert_eq!((lease, looks), (Lease::CoolingDown(59 * SECOND, None), 3));
     // One that can't be read says nothing against a whole term.
     let (lease, looks) = asks_beside_a_late_writer("noise");
     assert_eq!((lease, looks), (Lease::Held(TERM, None), 3));
     // But not for ever.
     let (lease, looks) = asks_beside_a_late_writer("held 1 0 4000000000\n");
-    assert_eq!((lease, looks), (Lease::Held(Duration::ZERO, None), 5));
+    assert_eq!((lease, looks), (Lease::Stuck(None), 5));
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Leases {
     }
 
     /// Ends the lease, if it is this owner's, and leaves the gate cool for so long.
-    pub(crate) fn give_back(
+    pub(crate) fn release(
         &self,
         folder: &Folder,
         key: StoreKey,

@@ -103,12 +103,13 @@ impl TokenStore for FileStore {
         let turn = self.leases.take(&self.folder, key, owner, term)?;
         match (turn, self.load(key)) {
             (Turn::Granted, Ok(stored)) => Ok(Lease::Granted(stored)),
+            (Turn::Held(wait), Ok(stored)) if wait.is_zero() => Ok(Lease::Stuck(stored)),
             (Turn::Held(wait), Ok(stored)) => Ok(Lease::Held(wait, stored)),
-            (Turn::Cool(wait), Ok(stored)) => Ok(Lease::Cool(wait, stored)),
+            (Turn::Cool(wait), Ok(stored)) => Ok(Lease::CoolingDown(wait, stored)),
             (turn, Err(error)) => {
                 if matches!(turn, Turn::Granted) {
                     // The asker goes on alone, and doesn't know that it has it.
-                    self.give_back(key, owner, Duration::ZERO)?;
+                    self.release(key, owner, Duration::ZERO)?;
                 }
                 Err(error)
             }
@@ -146,8 +147,8 @@ impl TokenStore for FileStore {
         Ok(Saved::Kept)
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        self.leases.give_back(&self.folder, key, owner, cool)
+    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        self.leases.release(&self.folder, key, owner, cool)
     }
 }
 

@@ -183,7 +183,7 @@ impl TokenStore for RedisStore {
         Ok(if holder == mark(owner).as_bytes() {
             Lease::Granted(stored)
         } else if holder == COOL {
-            Lease::Cool(wait, stored)
+            Lease::CoolingDown(wait, stored)
         } else {
             Lease::Held(wait, stored)
         })
@@ -223,8 +223,8 @@ impl TokenStore for RedisStore {
         Err(self.error(Failure::Contended))
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        let mut give_back = eval(script!("give_back"), &[gate_key(key)]);
+    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        let mut give_back = eval(script!("release"), &[gate_key(key)]);
         give_back.arg(mark(owner)).arg(at_least(cool));
         self.call(&give_back, self.deadline())
     }

@@ -369,9 +369,9 @@ fn a_newer_token_from_the_store_serves_for_the_repetition() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let store = Arc::new(Scripted::new(&clock, Script::Nothing));
-    let provider = |rejection_floor| {
+    let provider = |min_token_age| {
         let mut policy = RenewalPolicy::default();
-        policy.rejection_floor = rejection_floor;
+        policy.min_token_age = min_token_age;
         let provider = platform.provider(&clock).policy(policy);
         let provider = provider.allow_origin(server.base_url());
         provider.store(store.clone()).build().unwrap()

@@ -256,7 +256,7 @@ fn a_store_that_hangs_in_every_call_keeps_nobody_from_the_platform() {
     policy.store_retry_base = millis(100);
     policy.store_retry_cap = millis(100);
     policy.min_interval = millis(10);
-    policy.rejection_floor = millis(10);
+    policy.min_token_age = millis(10);
     let clock = clock();
     let platform = Platform::new(&clock);
     let store = Arc::new(Scripted::new(&clock, Script::Hang));

@@ -46,7 +46,7 @@ pub enum Fault {
     /// The same token comes again, with or without a later expiry.
     SameToken,
     /// Tokens are born over.
-    BornOver,
+    IssuedExpired,
     /// Some hosts have a wrong secret.
     WrongSecret,
     /// A host calls an endpoint that always answers 401.
@@ -89,7 +89,7 @@ impl Fault {
         Self::NoDate,
         Self::WrongDate,
         Self::SameToken,
-        Self::BornOver,
+        Self::IssuedExpired,
         Self::WrongSecret,
         Self::Always401,
         Self::StoreFails,
@@ -236,7 +236,7 @@ impl Scenario {
             Fault::SameToken => {
                 self.habits.repeat = random.pick(&[Repeat::Unchanged, Repeat::Extended]);
             }
-            Fault::BornOver => self.habits.born_over = some,
+            Fault::IssuedExpired => self.habits.born_over = some,
             Fault::WrongSecret => {
                 for host in 0..hosts {
                     if random.chance(400) {

@@ -184,7 +184,7 @@ impl World {
     /// A business call was refused.
     pub(crate) fn check_peace(&mut self, node: usize) -> Check {
         let scenario = &self.scenario;
-        let over = scenario.faults_end + scenario.policy.rejection_floor_cap + HOUR / 6;
+        let over = scenario.faults_end + scenario.policy.min_token_age_cap + HOUR / 6;
         let at_odds = scenario.always_401.contains(&true)
             || scenario.faults.contains(&Fault::UnreadableVersions)
             || scenario.sharing != Sharing::Redis;

@@ -75,9 +75,9 @@ impl Known {
 
     fn floor(&self, policy: &RenewalPolicy) -> Duration {
         let doubled = policy
-            .rejection_floor
+            .min_token_age
             .saturating_mul(1 << self.forced.min(20));
-        doubled.min(policy.rejection_floor_cap)
+        doubled.min(policy.min_token_age_cap)
     }
 
     pub(crate) fn is_usable_at(&self, now: Moment, policy: &RenewalPolicy) -> bool {

@@ -340,13 +340,13 @@ fn quick_policy() -> RenewalPolicy {
     policy.backoff_cap = 2 * SECOND;
     policy.backoff_cap_serving = 3 * SECOND;
     policy.refused_base = SECOND;
-    policy.rejection_floor = SECOND;
-    policy.rejection_floor_cap = 4 * SECOND;
+    policy.min_token_age = SECOND;
+    policy.min_token_age_cap = 4 * SECOND;
     policy.store_patience = SECOND;
     policy.store_retry_base = SECOND;
     policy.store_retry_cap = 3 * SECOND;
     policy.lease_poll = millis(200);
-    policy.look_interval = 2 * SECOND;
+    policy.load_interval = 2 * SECOND;
     policy
 }
 
@@ -365,13 +365,13 @@ fn other_policy(random: &mut Random) -> RenewalPolicy {
     policy.backoff_cap = random.pick(&[20, 90]) * SECOND;
     policy.backoff_cap_serving = random.pick(&[100, 400]) * SECOND;
     policy.refused_base = random.pick(&[10, 60]) * SECOND;
-    policy.rejection_floor = random.pick(&[20, 100]) * SECOND;
-    policy.rejection_floor_cap = random.pick(&[200, 1800]) * SECOND;
+    policy.min_token_age = random.pick(&[20, 100]) * SECOND;
+    policy.min_token_age_cap = random.pick(&[200, 1800]) * SECOND;
     policy.settled_after = random.pick(&[1, 10]) * HOUR;
     policy.store_retry_base = random.pick(&[10, 30]) * SECOND;
     policy.store_retry_cap = random.pick(&[60, 300]) * SECOND;
     policy.lease_poll = random.pick(&[2, 4]) * SECOND;
     policy.store_patience = random.pick(&[0, 10]) * SECOND;
-    policy.look_interval = random.pick(&[1, 20]) * MINUTE;
+    policy.load_interval = random.pick(&[1, 20]) * MINUTE;
     policy
 }

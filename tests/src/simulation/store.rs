@@ -227,9 +227,12 @@ impl State {
             .map(|gate| gate.ends)
             .or((now < self.stuck).then_some(now));
         Ok(if let Some(ends) = held {
-            Lease::Held(ends.saturating_sub(now), stored)
+            match ends.saturating_sub(now) {
+                Duration::ZERO => Lease::Stuck(stored),
+                wait => Lease::Held(wait, stored),
+            }
         } else if now < self.cool {
-            Lease::Cool(self.cool.saturating_sub(now), stored)
+            Lease::CoolingDown(self.cool.saturating_sub(now), stored)
         } else {
             self.grant(owner, term);
             Lease::Granted(stored)
@@ -290,11 +293,11 @@ impl TokenStore for ModelStore {
         };
         state.seen = match &lease {
             Lease::Granted(stored) => Seen::Granted(stored.clone()),
-            Lease::Held(wait, stored) => Seen::Shut {
+            Lease::Stuck(stored) => Seen::Shut {
                 stored: stored.clone(),
-                overdue: wait.is_zero(),
+                overdue: true,
             },
-            Lease::Cool(_, stored) => Seen::Shut {
+            Lease::Held(_, stored) | Lease::CoolingDown(_, stored) => Seen::Shut {
                 stored: stored.clone(),
                 overdue: false,
             },
@@ -347,11 +350,11 @@ impl TokenStore for ModelStore {
         state.answer(Saved::Kept)
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
         let mut state = self.state();
         state.check(true)?;
         if let Some(real) = self.real() {
-            real.give_back(key, owner, cool)?;
+            real.release(key, owner, cool)?;
         }
         let ours = state.gate.is_some_and(|gate| gate.owner == owner);
         if ours {

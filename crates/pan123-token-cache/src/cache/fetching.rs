@@ -85,7 +85,7 @@ impl TokenCache {
             },
         );
         let failure = if !fresh.is_usable_at(now) {
-            Some(Failure::BornOver(fresh.token.clone()))
+            Some(Failure::IssuedExpired(fresh.token.clone()))
         } else if self.rejected.contains(&fresh.fingerprint) {
             Some(Failure::Unchanged)
         } else {
@@ -133,7 +133,6 @@ impl TokenCache {
             sharing.unsaved = true;
             let stored = sharing.lease.as_ref().and_then(|it| it.stored.as_ref());
             sharing.replaces = stored.map(|stored| stored.fingerprint);
-            sharing.unmarked = false;
             // One that came late leaves the lease to the fetch that is under way.
             if self.flight.is_none() {
                 sharing.end_lease(self.policy.min_interval, now);

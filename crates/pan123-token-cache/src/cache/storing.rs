@@ -3,67 +3,78 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FlightKind, Need, Refresh, TokenCache};
+use super::{Call, FlightKind, Need, Refresh, TokenCache};
 use crate::action::{Action, Reason};
 use crate::event::Event;
 use crate::held::{Held, Life};
 use crate::moment::Moment;
 use crate::policy::doubled;
 use crate::sharing::HeldLease;
-use crate::store::{Answer, Call, Lease, Owner, Saved, StoreError, StoreStep, Stored};
+use crate::step::{Answered, Load, Release, Save, Step, StoreStep, TakeLease};
+use crate::store::{Lease, Saved, StoreError, Stored};
 
 impl TokenCache {
-    pub(super) fn call(&mut self, call: Call, now: Moment) -> Action {
-        let id = self.take_off(
-            now,
-            self.policy.store_timeout,
-            FlightKind::Store(call.clone()),
-        );
-        Action::Store(StoreStep { id, call })
+    fn store_step(&mut self, call: Call, now: Moment) -> u64 {
+        self.take_off(now, self.policy.store_timeout, FlightKind::Store(call))
+    }
+
+    pub(super) fn load(&mut self, now: Moment) -> Action {
+        let id = self.store_step(Call::Load, now);
+        Action::Store(StoreStep::Load(Step { id, call: Load }))
+    }
+
+    pub(super) fn take_lease(&mut self, call: TakeLease, now: Moment) -> Action {
+        let id = self.store_step(Call::Lease(call.owner), now);
+        Action::Store(StoreStep::Lease(Step { id, call }))
+    }
+
+    fn save(&mut self, call: Save, now: Moment) -> Action {
+        let id = self.store_step(Call::Save, now);
+        Action::Store(StoreStep::Save(Step { id, call }))
+    }
+
+    fn release(&mut self, call: Release, now: Moment) -> Action {
+        let id = self.store_step(Call::Release, now);
+        Action::Store(StoreStep::Release(Step { id, call }))
     }
 
     /// What is owed to the store, whether or not anyone needs a token.
-    pub(super) fn duty(&mut self, now: Moment) -> Option<Call> {
+    pub(super) fn duty(&mut self, now: Moment) -> Option<Action> {
         let sharing = self.sharing.as_mut()?;
+        let release = |(owner, until): (_, Duration)| Release {
+            owner,
+            cooldown: until.saturating_sub(now.monotonic),
+        };
         if sharing.left_alone_until(now).is_some() {
             // A store that is full may still free its gate, for which the others wait.
             let full = sharing.save_failed && sharing.is_given_up();
-            let (owner, cool_until) = sharing.give_back.take_if(|_| full)?;
+            let pending = sharing.give_back.take_if(|_| full)?;
             sharing.save_failed = false;
-            let cool = cool_until.saturating_sub(now.monotonic);
-            return Some(Call::GiveBack { owner, cool });
+            return Some(self.release(release(pending), now));
         }
         let held = self.held.as_ref();
         if let (true, Some(held)) = (sharing.unsaved, held) {
             let left = held.left_at(now);
             if !left.is_zero() {
-                return Some(Call::Save {
+                let save = Save {
                     record: held.record(),
                     replaces: sharing.replaces,
                     left,
-                });
+                };
+                return Some(self.save(save, now));
             }
             sharing.unsaved = false;
         }
-        if let Some((owner, cool_until)) = sharing.give_back {
-            let cool = cool_until.saturating_sub(now.monotonic);
-            return Some(Call::GiveBack { owner, cool });
-        }
-        if let (true, Some(held)) = (sharing.unmarked, held) {
-            return Some(Call::MarkSuspect {
-                fingerprint: held.fingerprint,
-                now,
-            });
-        }
-        None
+        let pending = sharing.give_back?;
+        Some(self.release(release(pending), now))
     }
 
-    pub(super) fn call_failed(&mut self, call: &Call, error: StoreError, now: Moment) {
+    pub(super) fn call_failed(&mut self, call: Call, error: StoreError, now: Moment) {
         if let Some(sharing) = &mut self.sharing {
             match call {
                 // It may have been granted.
-                Call::Lease { owner, .. } => sharing.give_back = Some((*owner, Duration::ZERO)),
-                Call::Save { .. } => sharing.save_failed = true,
+                Call::Lease(owner) => sharing.give_back = Some((owner, Duration::ZERO)),
+                Call::Save => sharing.save_failed = true,
                 _ => {}
             }
             sharing.failed(call.writes(), &self.policy, &mut self.random, now);
@@ -79,55 +90,60 @@ impl TokenCache {
         self.tell(Event::StoreFailed { call, error });
     }
 
-    pub(super) fn store_answered(
-        &mut self,
-        call: Call,
-        answer: Answer,
-        asked: Moment,
-        now: Moment,
-    ) {
-        // A store that is full gives leases back all the same.
-        let tells = !matches!(call, Call::GiveBack { .. });
-        let Some(sharing) = &mut self.sharing else {
-            return;
-        };
-        if tells && sharing.recovered(call.writes()) {
-            self.tell(Event::StoreRecovered);
-        }
-        let Some(sharing) = &mut self.sharing else {
-            return;
-        };
-        match (call, answer) {
-            (Call::Look, Answer::Looked(stored)) => {
-                sharing.looked_at = Some(now.monotonic);
+    pub(super) fn store_answered(&mut self, answered: Answered, asked: Moment, now: Moment) {
+        match answered {
+            Answered::Load(_, Err(error)) => self.call_failed(Call::Load, error, now),
+            Answered::TakeLease(call, Err(error)) => {
+                self.call_failed(Call::Lease(call.owner), error, now);
+            }
+            Answered::Save(_, Err(error)) => self.call_failed(Call::Save, error, now),
+            Answered::Release(_, Err(error)) => self.call_failed(Call::Release, error, now),
+            Answered::Load(_, Ok(stored)) => {
+                self.store_works(Call::Load);
+                if let Some(sharing) = &mut self.sharing {
+                    sharing.looked_at = Some(now.monotonic);
+                }
                 self.adopt(stored, asked, now);
             }
-            (Call::Lease { owner, term }, Answer::Leased(lease)) => {
-                self.leased(owner, term, lease, asked, now);
+            Answered::TakeLease(call, Ok(lease)) => {
+                self.store_works(Call::Lease(call.owner));
+                self.leased(call, lease, asked, now);
             }
-            (Call::Save { record, .. }, Answer::Saved(saved)) => {
-                let at_hand = self.held.as_ref().map(|held| held.fingerprint);
-                if at_hand == Some(record.fingerprint()) {
-                    sharing.unsaved = false;
-                }
-                sharing.looked_at = Some(now.monotonic);
-                if let Saved::Newer(stored) = saved {
-                    self.adopt(Some(stored), asked, now);
-                }
+            Answered::Save(call, Ok(saved)) => {
+                self.store_works(Call::Save);
+                self.saved(&call, saved, asked, now);
             }
-            (Call::MarkSuspect { .. }, answer) => {
-                sharing.unmarked = false;
-                if let Answer::Looked(stored) = answer {
-                    self.adopt(stored, asked, now);
+            // A store that is full gives leases back all the same: that says nothing.
+            Answered::Release(_, Ok(())) => {
+                if let Some(sharing) = &mut self.sharing {
+                    sharing.give_back = None;
                 }
             }
-            (Call::GiveBack { .. }, _) => sharing.give_back = None,
-            // No step leads to another answer than its own.
-            _ => {}
         }
     }
 
-    fn leased(&mut self, owner: Owner, term: Duration, lease: Lease, asked: Moment, now: Moment) {
+    fn store_works(&mut self, call: Call) {
+        let works_again = |sharing: &mut crate::sharing::Sharing| sharing.recovered(call.writes());
+        if self.sharing.as_mut().is_some_and(works_again) {
+            self.tell(Event::StoreRecovered);
+        }
+    }
+
+    fn saved(&mut self, call: &Save, saved: Saved, asked: Moment, now: Moment) {
+        let held = self.held.as_ref().map(|held| held.record());
+        if let Some(sharing) = &mut self.sharing {
+            sharing.looked_at = Some(now.monotonic);
+            if held.as_ref() == Some(&call.record) {
+                sharing.unsaved = false;
+            }
+        }
+        if let Saved::Newer(stored) = saved {
+            self.adopt(Some(stored), asked, now);
+        }
+    }
+
+    fn leased(&mut self, call: TakeLease, lease: Lease, asked: Moment, now: Moment) {
+        let TakeLease { owner, term } = call;
         let Some(sharing) = &mut self.sharing else {
             return;
         };
@@ -151,7 +167,7 @@ impl TokenCache {
                 }
                 return;
             }
-            Lease::Held(wait, stored) if wait.is_zero() => {
+            Lease::Stuck(stored) => {
                 // A holder that stopped, or a lock that a forked child keeps alive.
                 self.adopt(stored, asked, now);
                 let error =
@@ -160,10 +176,10 @@ impl TokenCache {
                 return;
             }
             Lease::Held(wait, stored) => (wait, stored, Reason::Leased),
-            Lease::Cool(wait, stored) if wait <= self.policy.min_interval => {
+            Lease::CoolingDown(wait, stored) if wait <= self.policy.min_interval => {
                 (wait, stored, Reason::Spacing)
             }
-            Lease::Cool(wait, stored) => {
+            Lease::CoolingDown(wait, stored) => {
                 sharing.cool_until = now.monotonic.saturating_add(wait);
                 (wait, stored, Reason::RateLimited)
             }
@@ -241,7 +257,6 @@ impl TokenCache {
         self.last_failure = None;
         if let Some(sharing) = &mut self.sharing {
             sharing.unsaved = false;
-            sharing.unmarked = false;
         }
     }
 }

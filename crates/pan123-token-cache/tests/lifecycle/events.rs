@@ -94,9 +94,9 @@ fn a_failure_says_in_one_line_what_happened() {
             "no connection: why; check the network, the base URL and any proxy",
         ),
         (
-            Failure::BornOver(AccessToken::new("SENTINEL", date(START.wall)).unwrap()),
+            Failure::IssuedExpired(AccessToken::new("SENTINEL", date(START.wall)).unwrap()),
             true,
-            "the platform sent a token that is already over; check this host's clock",
+            "the platform sent a token that has already expired; check this host's clock",
         ),
         (
             Failure::Unchanged,

@@ -105,7 +105,7 @@ fn a_token_that_is_born_over_is_a_failure_that_backs_off() {
     let mut host = Host::alone();
     host.fetch(grant_without_date("a", START.wall));
     assert_eq!(host.served(), None);
-    let Some(pan123_token_cache::Failure::BornOver(token)) = host.cache.last_failure() else {
+    let Some(pan123_token_cache::Failure::IssuedExpired(token)) = host.cache.last_failure() else {
         panic!("{:?}", host.cache.last_failure());
     };
     assert_eq!(token.secret(), "a");
@@ -203,7 +203,7 @@ fn a_policy_whose_figures_do_not_fit_together_is_refused_by_name() {
         (|p| p.renewal_window = Duration::ZERO, "renewal_window"),
         (|p| p.backoff_base = Duration::ZERO, "backoff_base"),
         (|p| p.refused_base = Duration::ZERO, "refused_base"),
-        (|p| p.rejection_floor = Duration::ZERO, "rejection_floor"),
+        (|p| p.min_token_age = Duration::ZERO, "min_token_age"),
         (|p| p.settled_after = Duration::ZERO, "settled_after"),
         (|p| p.store_retry_base = Duration::ZERO, "store_retry_base"),
         (|p| p.lease_poll = Duration::ZERO, "lease_poll"),
@@ -214,10 +214,7 @@ fn a_policy_whose_figures_do_not_fit_together_is_refused_by_name() {
             "backoff_cap_serving",
         ),
         (|p| p.refused_base = HOUR, "backoff_cap_serving"),
-        (
-            |p| p.rejection_floor_cap = 59 * SECOND,
-            "rejection_floor_cap",
-        ),
+        (|p| p.min_token_age_cap = 59 * SECOND, "min_token_age_cap"),
         (|p| p.store_retry_cap = 59 * SECOND, "store_retry_cap"),
     ] {
         let text = refusal(change);
@@ -230,7 +227,7 @@ fn a_policy_whose_figures_do_not_fit_together_is_refused_by_name() {
     let mut policy = RenewalPolicy::default();
     policy.lease_term = 36 * SECOND;
     policy.backoff_cap = SECOND;
-    policy.rejection_floor_cap = MINUTE;
+    policy.min_token_age_cap = MINUTE;
     policy.store_retry_cap = MINUTE;
     policy.check().unwrap();
 }

@@ -359,7 +359,7 @@ fn without_a_clock_of_the_stores_own_the_hosts_wall_clock_tells_what_is_left() {
             Ok(Saved::Kept)
         }
 
-        fn give_back(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+        fn release(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
             Ok(())
         }
     }

@@ -62,13 +62,13 @@ impl TokenStore for Flaky {
         self.memory.save(key, record, replaces, left)
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        self.check("give back")?;
-        self.memory.give_back(key, owner, cool)
+    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        self.check("release")?;
+        self.memory.release(key, owner, cool)
     }
 }
 
-const ALL: [&str; 4] = ["load", "lease", "save", "give back"];
+const ALL: [&str; 4] = ["load", "lease", "save", "release"];
 
 fn host(clock: &ManualClock) -> (Host, Arc<Flaky>) {
     let flaky = Flaky::new(clock);
@@ -116,7 +116,7 @@ fn a_call_that_fails_now_and_then_is_tried_again_and_costs_no_token_of_its_own()
     assert!(matches!(
         host.events()[..],
         [
-            Event::StoreFailed { call: "look", .. },
+            Event::StoreFailed { call: "load", .. },
             Event::StoreRecovered,
             Event::Adopted { .. }
         ]
@@ -132,7 +132,7 @@ fn a_store_that_can_be_read_and_not_written_is_given_up_as_well() {
     let (wait, reason) = host.wait();
     assert_eq!(reason, Reason::StoreDown);
     clock.advance(wait);
-    store.fail(&["lease", "save", "give back"]);
+    store.fail(&["lease", "save", "release"]);
     let ticket = host.ticket_without_the_store();
     let waited = host.now().monotonic - START.monotonic;
     assert!(
@@ -265,7 +265,7 @@ fn a_step_that_is_dropped_counts_as_a_store_that_failed() {
     let Action::Store(step) = host.cache.poll(host.now()) else {
         panic!()
     };
-    assert_eq!(step.name(), "look");
+    assert_eq!(step.name(), "load");
     drop(step);
     let Action::Wait { until, reason } = host.cache.poll(host.now()) else {
         panic!()
@@ -282,7 +282,7 @@ fn a_step_that_is_dropped_counts_as_a_store_that_failed() {
     ));
     assert!(matches!(
         host.events()[..],
-        [Event::StoreFailed { call: "look", .. }]
+        [Event::StoreFailed { call: "load", .. }]
     ));
 }
 
@@ -298,7 +298,7 @@ fn an_answer_that_comes_too_late_is_passed_over() {
     host.cache.stored(session.run(step), host.now());
     assert!(matches!(
         host.events()[..],
-        [Event::StoreFailed { call: "look", .. }]
+        [Event::StoreFailed { call: "load", .. }]
     ));
 }
 
@@ -313,7 +313,7 @@ fn a_holder_that_outlived_its_term_is_not_waited_for() {
         }
 
         fn lease(&self, _: StoreKey, _: Owner, _: Duration) -> Result<Lease, StoreError> {
-            Ok(Lease::Held(Duration::ZERO, None))
+            Ok(Lease::Stuck(None))
         }
 
         fn save(
@@ -326,7 +326,7 @@ fn a_holder_that_outlived_its_term_is_not_waited_for() {
             Ok(Saved::Kept)
         }
 
-        fn give_back(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+        fn release(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
             Ok(())
         }
     }
@@ -341,7 +341,7 @@ fn a_holder_that_outlived_its_term_is_not_waited_for() {
     assert!(matches!(
         host.events()[..],
         [
-            Event::StoreFailed { call: "look", .. },
+            Event::StoreFailed { call: "load", .. },
             Event::StoreRecovered,
             Event::StoreFailed { call: "lease", .. }
         ]
@@ -392,7 +392,7 @@ fn a_lease_that_may_have_been_granted_is_given_back() {
     clock.advance(wait);
     host.fetch_30_days("a");
     // Or else this cache would stand before its own lease.
-    assert_eq!(store.called(), ["give back", "load", "lease"]);
+    assert_eq!(store.called(), ["release", "load", "lease"]);
 }
 
 #[test]
@@ -409,7 +409,7 @@ fn a_store_that_is_full_still_frees_its_gate() {
     }
     // Tried again for a while; then the gate is freed, once, and the token is offered again later.
     let calls = store.called();
-    assert_eq!(calls.last(), Some(&"give back"));
+    assert_eq!(calls.last(), Some(&"release"));
     assert!(calls[..calls.len() - 1].iter().all(|call| *call == "save"));
     settle(&mut host);
     assert_eq!(store.called(), [] as [&str; 0]);

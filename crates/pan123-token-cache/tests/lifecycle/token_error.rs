@@ -118,7 +118,7 @@ fn each_error_is_one_line() {
 #[test]
 fn what_a_clock_or_a_certificate_must_mend_is_not_worth_a_retry() {
     let token = AccessToken::new("over", date(START.wall)).unwrap();
-    assert!(!Failure::BornOver(token).is_retryable());
+    assert!(!Failure::IssuedExpired(token).is_retryable());
     assert!(Failure::Unchanged.is_retryable());
     assert!(Failure::Dropped.is_retryable());
     assert!(!Failure::Fetch(FetchError::Tls("no trust".into())).is_retryable());

@@ -48,7 +48,7 @@ impl Pair {
     /// The first store left the gate cool.
     fn cooled(cool: Duration) -> Self {
         let pair = Self::leased();
-        pair.holder.give_back(key(), Owner(1), cool).unwrap();
+        pair.holder.release(key(), Owner(1), cool).unwrap();
         pair
     }
 
@@ -75,7 +75,7 @@ fn what_is_left_of_a_term_shrinks() {
     pair.clock.advance(40 * SECOND);
     assert_eq!(pair.asks(), Lease::Held(5 * SECOND, None));
     pair.clock.advance(5 * SECOND);
-    assert_eq!(pair.asks(), Lease::Held(Duration::ZERO, None));
+    assert_eq!(pair.asks(), Lease::Stuck(None));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn without_a_gate_a_term_counts_from_when_the_lock_was_first_found_taken() {
     // Not so for one that comes later, which can't know.
     assert_eq!(pair.newcomer_asks(), Lease::Held(TERM, None));
     pair.clock.advance(5 * SECOND);
-    assert_eq!(pair.asks(), Lease::Held(Duration::ZERO, None));
+    assert_eq!(pair.asks(), Lease::Stuck(None));
 }
 
 #[test]
@@ -131,14 +131,14 @@ fn after_a_wall_clock_was_set_back_nobody_waits_longer_than_a_term() {
     pair.clock.advance(40 * SECOND);
     assert_eq!(pair.asks(), Lease::Held(5 * SECOND, None));
     pair.clock.advance(5 * SECOND);
-    assert_eq!(pair.asks(), Lease::Held(Duration::ZERO, None));
+    assert_eq!(pair.asks(), Lease::Stuck(None));
 }
 
 #[test]
 fn after_a_wall_clock_was_set_ahead_the_asker_goes_on_alone() {
     let pair = Pair::leased();
     pair.clock.set_wall(pair.clock.now().wall + DAY);
-    assert_eq!(pair.asks(), Lease::Held(Duration::ZERO, None));
+    assert_eq!(pair.asks(), Lease::Stuck(None));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_host_that_slept_has_no_lease_any_more() {
     let other = pair.holder.lease(key(), Owner(9), TERM).unwrap();
     assert_eq!(other, Lease::Granted(None));
     // The one that slept ends nobody else's.
-    pair.holder.give_back(key(), Owner(1), HOUR).unwrap();
+    pair.holder.release(key(), Owner(1), HOUR).unwrap();
     assert_eq!(pair.asks(), Lease::Held(TERM, None));
 }
 
@@ -160,7 +160,7 @@ fn no_lease_is_waited_for_longer_than_an_hour() {
     pair.holder.lease(key(), Owner(1), DAY).unwrap();
     assert_eq!(pair.asks(), Lease::Held(HOUR, None));
     pair.clock.advance(HOUR);
-    assert_eq!(pair.asks(), Lease::Held(Duration::ZERO, None));
+    assert_eq!(pair.asks(), Lease::Stuck(None));
     pair.holders_clock.advance(HOUR);
     let other = pair.holder.lease(key(), Owner(9), TERM).unwrap();
     assert_eq!(other, Lease::Granted(None));
@@ -169,9 +169,9 @@ fn no_lease_is_waited_for_longer_than_an_hour() {
 #[test]
 fn a_cool_gate_outlives_the_process_and_opens_in_time() {
     let pair = Pair::cooled(60 * SECOND);
-    assert_eq!(pair.asks(), Lease::Cool(60 * SECOND, None));
+    assert_eq!(pair.asks(), Lease::CoolingDown(60 * SECOND, None));
     pair.clock.advance(59 * SECOND);
-    assert_eq!(pair.newcomer_asks(), Lease::Cool(SECOND, None));
+    assert_eq!(pair.newcomer_asks(), Lease::CoolingDown(SECOND, None));
     pair.clock.advance(SECOND);
     assert_eq!(pair.newcomer_asks(), Lease::Granted(None));
 }
@@ -179,7 +179,7 @@ fn a_cool_gate_outlives_the_process_and_opens_in_time() {
 #[test]
 fn a_gate_stays_cool_for_an_hour_at_the_most() {
     let pair = Pair::cooled(Duration::MAX);
-    assert_eq!(pair.asks(), Lease::Cool(HOUR, None));
+    assert_eq!(pair.asks(), Lease::CoolingDown(HOUR, None));
     pair.clock.advance(HOUR);
     assert_eq!(pair.asks(), Lease::Granted(None));
 }
@@ -189,9 +189,9 @@ fn a_clock_that_was_set_back_shuts_the_gate_for_no_longer_than_the_cool_down() {
     let pair = Pair::cooled(60 * SECOND);
     pair.set_wall_back(DAY);
     // Each time by a process of its own: none of them remembers.
-    assert_eq!(pair.newcomer_asks(), Lease::Cool(60 * SECOND, None));
+    assert_eq!(pair.newcomer_asks(), Lease::CoolingDown(60 * SECOND, None));
     pair.clock.advance(59 * SECOND);
-    assert_eq!(pair.newcomer_asks(), Lease::Cool(SECOND, None));
+    assert_eq!(pair.newcomer_asks(), Lease::CoolingDown(SECOND, None));
     pair.clock.advance(SECOND);
     assert_eq!(pair.newcomer_asks(), Lease::Granted(None));
 }

@@ -79,7 +79,7 @@ pub(crate) fn on_a_full_disk() {
 
     // What must be written to end the lease can't be, but it ends.
     says(
-        store.give_back(key(), Owner(1), SECOND),
+        store.release(key(), Owner(1), SECOND),
         "can't write /mnt/folder/",
         "free some space",
     );
@@ -87,7 +87,7 @@ pub(crate) fn on_a_full_disk() {
     fs::remove_file(filler).unwrap();
     assert!(matches!(lease(2).unwrap(), Lease::Granted(Some(_))));
     assert_eq!(save(1).unwrap(), Saved::Kept);
-    store.give_back(key(), Owner(2), Duration::ZERO).unwrap();
+    store.release(key(), Owner(2), Duration::ZERO).unwrap();
     println!("\n> the whole task");
 }
 

@@ -44,7 +44,7 @@ fn nothing_is_made_by_looking() {
     let scene = Scene::new();
     let store = FileStore::in_dir(scene.dir().join("not/there"));
     assert_eq!(store.load(key()).unwrap(), None);
-    store.give_back(key(), Owner(1), SECOND).unwrap();
+    store.release(key(), Owner(1), SECOND).unwrap();
     assert!(!scene.dir().join("not").exists());
 }
 
@@ -91,7 +91,7 @@ fn the_gate_says_in_one_line_who_has_the_lease_or_since_when_it_is_cool() {
         fs::read_to_string(scene.file("gate")).unwrap(),
         "held 7 1740124117000000000 45000000000\n"
     );
-    store.give_back(key(), Owner(7), 2 * SECOND).unwrap();
+    store.release(key(), Owner(7), 2 * SECOND).unwrap();
     assert_eq!(
         fs::read_to_string(scene.file("gate")).unwrap(),
         "cool 1740124117000000000 2000000000\n"

@@ -274,7 +274,7 @@ fn a_gate_that_cannot_be_read_is_open_and_is_replaced() {
     fs::write(scene.file("gate"), good).unwrap();
     set_mode(&scene.file("gate"), 0o600);
     let lease = scene.store.lease(key(), Owner(1), SECOND).unwrap();
-    assert!(matches!(lease, Lease::Cool(..)), "{lease:?}");
+    assert!(matches!(lease, Lease::CoolingDown(..)), "{lease:?}");
     fs::remove_file(scene.file("gate")).unwrap();
 
     let elsewhere = scene.dir().join("elsewhere");
@@ -288,7 +288,7 @@ fn a_gate_that_cannot_be_read_is_open_and_is_replaced() {
         assert!(gate.symlink_metadata().unwrap().is_file());
         scene
             .store
-            .give_back(key(), Owner(1), Duration::ZERO)
+            .release(key(), Owner(1), Duration::ZERO)
             .unwrap();
         fs::remove_file(&gate).unwrap();
     };

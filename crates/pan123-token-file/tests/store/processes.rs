@@ -123,7 +123,7 @@ fn a_process_that_is_stopped_is_waited_for_until_its_term_is_over() {
         other => panic!("{other:?}"),
     }
     clock.advance(60 * SECOND);
-    assert_eq!(asks(&store), Lease::Held(Duration::ZERO, None));
+    assert_eq!(asks(&store), Lease::Stuck(None));
 
     // It wakes up, and gives back what nobody could take from it.
     holder.signal(Signal::CONT);
@@ -144,7 +144,7 @@ fn a_lock_that_a_forked_child_keeps_alive_is_waited_for_until_its_term_is_over()
 
     assert!(matches!(asks(&store), Lease::Held(wait, None) if !wait.is_zero()));
     clock.advance(46 * SECOND);
-    assert_eq!(asks(&store), Lease::Held(Duration::ZERO, None));
+    assert_eq!(asks(&store), Lease::Stuck(None));
     drop(childs);
     assert_eq!(asks(&store), Lease::Granted(None));
 }
@@ -198,11 +198,11 @@ pub(crate) fn run_task() {
             wait();
             say(match store.lease(key(), owner, term).unwrap() {
                 Lease::Granted(_) => "Granted",
-                Lease::Held(..) => "Held",
-                Lease::Cool(..) => "Cool",
+                Lease::Held(..) | Lease::Stuck(_) => "Held",
+                Lease::CoolingDown(..) => "Cool",
             });
             wait();
-            store.give_back(key(), owner, Duration::ZERO).unwrap();
+            store.release(key(), owner, Duration::ZERO).unwrap();
             say("gave back");
             wait();
         }

@@ -76,9 +76,9 @@ impl TokenStore for Moody {
         self.memory.save(key, record, replaces, left)
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
         self.enter(&[Mood::Hanging]);
-        self.memory.give_back(key, owner, cool)
+        self.memory.release(key, owner, cool)
     }
 }
 

@@ -152,7 +152,7 @@ fn any_timeout_will_do() {
     let store = server.store().timeout(Duration::ZERO);
     let line = line(&store.load(key()).unwrap_err(), server.port);
     assert!(line.contains("no answer within 0ns"), "{line}");
-    store.give_back(key(), Owner(1), LIMIT).unwrap_err();
+    store.release(key(), Owner(1), LIMIT).unwrap_err();
 }
 
 fn record() -> Record {

@@ -89,7 +89,7 @@ fn the_documented_rule_is_enough_where_the_memory_is_full() {
     let store = RedisStore::new(&url).unwrap();
     store.lease(key(), Owner(1), TERM).unwrap();
     let () = server.run(&["CONFIG", "SET", "maxmemory", "1"]);
-    store.give_back(key(), Owner(1), TERM / 2).unwrap();
+    store.release(key(), Owner(1), TERM / 2).unwrap();
 }
 
 #[test]
@@ -108,10 +108,10 @@ fn no_part_of_the_documented_rule_can_be_left_out() {
             store.load(key())?;
             store.save(key(), &record("token", 0), None, LIFE)?;
             store.lease(key(), Owner(1), TERM)?;
-            store.give_back(key(), Owner(1), std::time::Duration::ZERO)?;
+            store.release(key(), Owner(1), std::time::Duration::ZERO)?;
             store.lease(key(), Owner(2), TERM)?;
             full(true);
-            let given_back = store.give_back(key(), Owner(2), TERM);
+            let given_back = store.release(key(), Owner(2), TERM);
             full(false);
             given_back
         };

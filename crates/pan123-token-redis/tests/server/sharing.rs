@@ -48,9 +48,9 @@ fn two_hosts_share_a_token_and_the_right_to_fetch() {
 
     let token = record("token", 0);
     assert_eq!(one.save(key(), &token, None, LIFE).unwrap(), Saved::Kept);
-    one.give_back(key(), Owner(1), TERM).unwrap();
+    one.release(key(), Owner(1), TERM).unwrap();
     assert_eq!(other.load(key()).unwrap().unwrap().record, token);
-    let Lease::Cool(wait, Some(stored)) = other.lease(key(), Owner(2), TERM).unwrap() else {
+    let Lease::CoolingDown(wait, Some(stored)) = other.lease(key(), Owner(2), TERM).unwrap() else {
         panic!("the gate isn't cool, or the token isn't there")
     };
     assert!(wait > TERM / 2 && wait <= TERM, "{wait:?}");
@@ -73,7 +73,7 @@ fn the_keys_and_what_they_hold_are_as_documented() {
     assert_eq!(keys, [gate_key, record_key]);
     assert_eq!(server.run::<String>(&["GET", record_key]), token.encode());
     assert_eq!(server.run::<String>(&["GET", gate_key]), "0000000000000abc");
-    store.give_back(key(), Owner(0xabc), TERM).unwrap();
+    store.release(key(), Owner(0xabc), TERM).unwrap();
     assert_eq!(server.run::<String>(&["GET", gate_key]), "cool");
 }
 
@@ -178,9 +178,9 @@ fn each_call_may_come_twice() {
     }
     assert_eq!(store.load(key()).unwrap().unwrap().record, token);
     for _ in 0..2 {
-        store.give_back(key(), Owner(1), TERM).unwrap();
+        store.release(key(), Owner(1), TERM).unwrap();
         let lease = store.lease(key(), Owner(1), TERM).unwrap();
-        assert!(matches!(lease, Lease::Cool(..)));
+        assert!(matches!(lease, Lease::CoolingDown(..)));
     }
 }
 
@@ -224,7 +224,7 @@ fn times_of_any_length_are_taken() {
     for time in [Duration::MAX, Duration::ZERO, Duration::from_nanos(1)] {
         let lease = store.lease(key(), Owner(1), time).unwrap();
         assert!(matches!(lease, Lease::Granted(_)), "{time:?}");
-        store.give_back(key(), Owner(1), time).unwrap();
+        store.release(key(), Owner(1), time).unwrap();
         store.save(key(), &record("token", 0), None, time).unwrap();
         let () = server.run(&["FLUSHALL"]);
     }
@@ -264,8 +264,8 @@ fn a_lease_that_was_lost_is_the_next_ones() {
         Lease::Granted(None)
     );
     // The first one neither ends nor shortens it; and what it fetched meanwhile is kept.
-    store.give_back(key(), Owner(1), Duration::ZERO).unwrap();
-    store.give_back(key(), Owner(1), TERM).unwrap();
+    store.release(key(), Owner(1), Duration::ZERO).unwrap();
+    store.release(key(), Owner(1), TERM).unwrap();
     let lease = store.lease(key(), Owner(3), TERM).unwrap();
     assert!(matches!(lease, Lease::Held(..)), "{lease:?}");
     let saved = store.save(key(), &record("token", 0), None, LIFE);

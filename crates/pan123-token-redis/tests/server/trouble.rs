@@ -44,7 +44,7 @@ fn a_gate_of_another_type_is_open() {
     let store = server.store();
     let () = server.run(&["RPUSH", &gate_key(), "SENTINEL"]);
     let () = server.run(&["PEXPIRE", &gate_key(), "100000"]);
-    store.give_back(key(), Owner(1), TERM).unwrap();
+    store.release(key(), Owner(1), TERM).unwrap();
     assert_eq!(
         store.lease(key(), Owner(1), TERM).unwrap(),
         Lease::Granted(None)
@@ -95,13 +95,13 @@ fn a_server_that_is_full_still_reads_and_takes_leases_back() {
         let full = line(&full, server.port);
         assert!(full.contains("its memory is full"), "{full}");
         assert_eq!(store.load(key()).unwrap().unwrap().record, old);
-        store.give_back(key(), Owner(1), cool).unwrap();
+        store.release(key(), Owner(1), cool).unwrap();
 
         let () = server.run(&["CONFIG", "SET", "maxmemory", "0"]);
         match store.lease(key(), Owner(2), TERM).unwrap() {
             Lease::Granted(_) => assert!(cool.is_zero()),
             Lease::Held(wait, _) => assert!(wait <= cool, "{wait:?}"),
-            other @ Lease::Cool(..) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
         let () = server.run(&["DEL", &gate_key()]);
     }
@@ -144,7 +144,7 @@ fn a_server_that_was_restarted_empty_is_used_on_without_a_failure() {
         Lease::Granted(None)
     );
     server.restart();
-    store.give_back(key(), Owner(2), TERM).unwrap();
+    store.release(key(), Owner(2), TERM).unwrap();
     server.restart();
     assert_eq!(store.save(key(), &token, None, LIFE).unwrap(), Saved::Kept);
     assert_eq!(store.load(key()).unwrap().unwrap().record, token);

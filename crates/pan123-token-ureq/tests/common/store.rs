@@ -91,7 +91,7 @@ impl TokenStore for Scripted {
         self.store.save(key, record, replaces, left)
     }
 
-    fn give_back(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        self.store.give_back(key, owner, cool)
+    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        self.store.release(key, owner, cool)
     }
 }
