@@ -362,10 +362,13 @@ impl TokenCache {
     /// A ticket or a step that was dropped ends here.
     fn give_up_overdue(&mut self, now: Moment) {
         let overdue = |it: &mut InFlight| it.deadline <= now.monotonic;
-        match self.in_flight.take_if(overdue).map(|it| it.what) {
-            Some(What::Fetch) => self.fetch_failed(Failure::Dropped, now),
-            Some(call) => self.call_failed(call, &StoreError::new("no answer in time"), now),
-            None => {}
+        let Some(InFlight { what, asked, .. }) = self.in_flight.take_if(overdue) else {
+            return;
+        };
+        if what == What::Fetch {
+            self.fetch_failed(Failure::Dropped, now);
+        } else {
+            self.call_failed(what, &StoreError::new("no answer in time"), asked, now);
         }
     }
 }

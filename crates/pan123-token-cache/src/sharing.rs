@@ -84,9 +84,8 @@ impl Sharing {
         if !self.enabled {
             return None;
         }
-        let usable = |fallback: &&mut HostFallback| fallback.is_usable_at(now);
-        let of_host = self.fallback.as_mut().filter(usable);
-        if let Some(pending) = of_host.and_then(|it| it.owed.pending(held, now)) {
+        let of_host = |fallback: &mut HostFallback| fallback.pending(held, now);
+        if let Some(pending) = self.fallback.as_mut().and_then(of_host) {
             return Some(pending);
         }
         if self.availability(policy, now) == Availability::Open {

@@ -31,6 +31,7 @@ impl TokenCache {
         }
         let held = self.held.as_deref();
         match self.sharing.pending(held, &self.policy, now) {
+            Some(Pending::Load(tier)) => return self.load(tier, now),
             Some(Pending::Save(save)) => {
                 return self.ask_store(What::Save(save.tier), save, StoreStep::Save, now);
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token::Grant;
+use pan123_token::{Fingerprint, Grant};
 
 use super::{Refresh, TokenCache, What};
 use crate::action::{Action, FetchTicket, Reason};
@@ -59,12 +59,12 @@ impl TokenCache {
             }
             return;
         }
-        if let Some(rejected) = self.rejected.iter().position(|it| *it == fresh.fingerprint) {
+        if self.is_suspect(fresh.fingerprint) {
             if !in_time {
                 return;
             }
-            // The platform has confirmed it: whatever refused it here, another call may not.
-            self.rejected.remove(rejected);
+            // The platform has confirmed it: whatever refused it, another call may not.
+            self.rejected.retain(|it| *it != fresh.fingerprint);
             fresh.life.suspicion = Suspicion::RejectedElsewhere;
             self.renewed(fresh, ticket.provenance.forced, now);
             return;
@@ -84,6 +84,12 @@ impl TokenCache {
                     && held.life.issued_at >= fresh.life.issued_at => {}
             _ => self.renewed(fresh, ticket.provenance.forced, now),
         }
+    }
+
+    fn is_suspect(&self, fingerprint: Fingerprint) -> bool {
+        let this = |held: &&Arc<Held>| held.fingerprint == fingerprint;
+        let held = self.held.as_ref().filter(this);
+        self.rejected.contains(&fingerprint) || held.is_some_and(|held| held.is_suspect())
     }
 
     fn hold_grant(&self, ticket: &FetchTicket, grant: &Grant) -> Held {

@@ -52,7 +52,13 @@ impl TokenCache {
         Action::Store(step(Step { id, call }))
     }
 
-    pub(super) fn call_failed(&mut self, call: What, error: &StoreError, now: Moment) {
+    pub(super) fn call_failed(
+        &mut self,
+        call: What,
+        error: &StoreError,
+        asked: Moment,
+        now: Moment,
+    ) {
         match call {
             // It may have been granted.
             What::Lease(owner, tier) => self.sharing.owed(tier).release(owner, now.monotonic),
@@ -64,7 +70,7 @@ impl TokenCache {
             (Tier::Host, Some(fallback)) => fallback.failed(policy, now),
             _ => self
                 .sharing
-                .failed(call.writes(), error, policy, random, now),
+                .failed(call.writes(), error, policy, random, asked.monotonic, now),
         }
         self.push_event(Event::StoreFailed {
             call: call.name(),
@@ -83,7 +89,10 @@ impl TokenCache {
             Answered::Load(Load { tier }, Ok(stored)) => {
                 self.call_succeeded(What::Load(tier));
                 match (tier, &mut self.sharing.fallback) {
-                    (Tier::Host, Some(fallback)) => fallback.has_loaded(now),
+                    (Tier::Host, Some(fallback)) => {
+                        let stored = stored.as_ref().map(|it| it.record.fingerprint());
+                        fallback.has_loaded(stored, now);
+                    }
                     _ => self.sharing.loaded_at = Some(now.monotonic),
                 }
                 self.adopt(stored, tier, asked, now);
@@ -99,16 +108,16 @@ impl TokenCache {
             // A store that is full ends leases all the same: that says nothing.
             Answered::Release(call, Ok(())) => self.sharing.owed(call.tier).has_released(),
             Answered::Load(Load { tier }, Err(error)) => {
-                self.call_failed(What::Load(tier), &error, now);
+                self.call_failed(What::Load(tier), &error, asked, now);
             }
             Answered::TakeLease(call, Err(error)) => {
-                self.call_failed(What::Lease(call.owner, call.tier), &error, now);
+                self.call_failed(What::Lease(call.owner, call.tier), &error, asked, now);
             }
             Answered::Save(call, Err(error)) => {
-                self.call_failed(What::Save(call.tier), &error, now);
+                self.call_failed(What::Save(call.tier), &error, asked, now);
             }
             Answered::Release(call, Err(error)) => {
-                self.call_failed(What::Release(call.tier), &error, now);
+                self.call_failed(What::Release(call.tier), &error, asked, now);
             }
         }
     }
@@ -120,8 +129,10 @@ impl TokenCache {
     }
 
     fn saved(&mut self, call: &Save, saved: Saved, asked: Moment, now: Moment) {
-        if call.tier == Tier::Shared {
-            self.sharing.loaded_at = Some(now.monotonic);
+        match (call.tier, &mut self.sharing.fallback) {
+            // Also where it keeps a newer one: then that is adopted, or of no use.
+            (Tier::Host, Some(fallback)) => fallback.has_saved(call.record.fingerprint()),
+            _ => self.sharing.loaded_at = Some(now.monotonic),
         }
         // What is held may say more by now.
         let held = self.held.as_ref().map(|held| held.record());

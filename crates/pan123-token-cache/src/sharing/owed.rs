@@ -33,6 +33,7 @@ struct Unreleased {
 
 /// The call that is owed.
 pub(crate) enum Pending {
+    Load(Tier),
     Save(Save),
     Release(Release),
 }

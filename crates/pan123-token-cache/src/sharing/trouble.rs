@@ -41,6 +41,7 @@ impl Sharing {
         error: &StoreError,
         policy: &RenewalPolicy,
         random: &mut Random,
+        asked: Duration,
         now: Moment,
     ) {
         let now_at = now.monotonic;
@@ -50,7 +51,7 @@ impl Sharing {
             trouble.given_up > 0 || now_at <= forgotten
         });
         let mut trouble = before.unwrap_or(Trouble {
-            since: now_at,
+            since: asked,
             tries: 0,
             retry_at: now_at,
             given_up: 0,
@@ -68,7 +69,9 @@ impl Sharing {
             self.trouble = Some(trouble);
             self.give_up(error, policy, random, now);
         } else {
-            trouble.retry_at = now_at.saturating_add(random.half_to(policy.lease_poll));
+            // A call that hung has waited long enough.
+            let pause = random.half_to(policy.lease_poll);
+            trouble.retry_at = asked.saturating_add(pause).max(now_at);
             self.trouble = Some(trouble);
             self.end_lease(Duration::ZERO, now);
         }
