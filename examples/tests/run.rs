@@ -1,4 +1,5 @@
 //! Each example, as a user would run it, against the emulator.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::process::{Command, Output};
 
