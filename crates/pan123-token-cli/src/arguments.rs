@@ -114,7 +114,7 @@ pub(crate) struct Place {
 
 #[cfg(feature = "emulator")]
 #[derive(Args)]
-#[command(after_help = format!("Faults:\n{}", pan123_emulator::Fault::TABLE))]
+#[command(after_help = format!("Faults:\n{}", pan123_emulator::Fault::list()))]
 pub(crate) struct Emulate {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
