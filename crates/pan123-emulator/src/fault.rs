@@ -16,7 +16,7 @@ pub use specification::FaultError;
 /// Delays pass in real time, not by the emulator's clock.
 ///
 /// A specification, as [`FromStr`](std::str::FromStr) reads and [`Display`](std::fmt::Display) writes it (durations as for
-/// [`parse_duration`]):
+/// [`parse_duration`](crate::parse_duration)):
 ///
 #[doc = include_str!("faults.md")]
 ///

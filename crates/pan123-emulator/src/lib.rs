@@ -83,6 +83,7 @@
 //!
 //! `tls`: `Builder::tls`, for clients that refuse plain http. Off by default: it brings rustls, ring and rcgen.
 
+mod address;
 mod admin;
 mod api_call;
 mod builder;
@@ -99,6 +100,7 @@ mod reply;
 mod route;
 mod server;
 mod service;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 mod token_call;

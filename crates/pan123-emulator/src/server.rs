@@ -2,13 +2,11 @@
 //! bounds.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -17,16 +15,17 @@ use hyper::http::{Request, Response, Version};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Socket as Socket2, Type};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::{Domain, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::admin;
 use crate::received::Received;
 use crate::reply::ReplyBody;
 use crate::service::{Answer, Origin, Reading, Service};
+use crate::socket::{Hangup, Socket};
 
 /// Connections served at once; further ones wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 1_024;
@@ -50,7 +49,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Listens on an address, with room for many clients that connect at once.
 pub(crate) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket2::new(Domain::for_address(addr), Type::STREAM, None)?;
+    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     // As the standard library has it: a port is free again at once. On Windows it would mean a shared port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
@@ -318,67 +317,4 @@ async fn read(body: Incoming, limit: usize) -> Option<Vec<u8>> {
         }
     }
     (length <= limit).then_some(kept)
-}
-
-/// Lets a request end its connection without a reply.
-#[derive(Default)]
-struct Hangup {
-    asked: Notify,
-    reset: AtomicBool,
-}
-
-impl Hangup {
-    /// Never returns: the connection is dropped meanwhile.
-    async fn now(&self, reset: bool) -> ! {
-        self.reset.store(reset, Ordering::Relaxed);
-        self.asked.notify_one();
-        pending().await
-    }
-
-    async fn awaited(&self) {
-        self.asked.notified().await;
-    }
-}
-
-/// A TCP stream that can end with a reset.
-struct Socket {
-    stream: TcpStream,
-    hangup: Arc<Hangup>,
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if self.hangup.reset.load(Ordering::Relaxed) {
-            // A linger of zero makes closing a reset. If that fails, the client sees a plain end, which is a fault too.
-            drop(self.stream.set_zero_linger());
-        }
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }
