@@ -6,7 +6,7 @@ use std::time::Duration;
 use pan123_token::Fingerprint;
 
 use crate::record::Record;
-use crate::store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
+use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 
 /// A store that all share (Redis, say), and one in which the processes of a host share a token that one of them had to
 /// fetch without it (a file, say). So an outage costs one token for each host at the most, and not one for each process.
@@ -61,6 +61,10 @@ impl TokenStore for FallbackStore {
 
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
         self.shared.release(key, owner, cooldown)
+    }
+
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        self.shared.lease_record(key)
     }
 
     fn fallback(&self) -> Option<&dyn TokenStore> {

@@ -246,7 +246,7 @@ pub use policy::{FittedPolicy, PolicyError, RenewalPolicy, StoreRole};
 pub use record::{Record, RecordError};
 pub use snapshot::Snapshot;
 pub use step::{Load, Release, Save, Step, StoreCall, StoreDone, StoreStep, TakeLease, Tier};
-pub use store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
+pub use store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 pub use store_session::StoreSession;
 
 #[cfg(feature = "system-clock")]

@@ -80,6 +80,12 @@ pub trait TokenStore: Send + Sync {
     /// lease.
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError>;
 
+    /// What the lease record says, for operators; nothing where there is none, or where the store doesn't tell.
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        let _ = key;
+        Ok(None)
+    }
+
     /// The store that the processes of one host share while this one is out; see [`FallbackStore`](crate::FallbackStore).
     fn fallback(&self) -> Option<&dyn TokenStore> {
         None
@@ -122,6 +128,15 @@ pub enum Lease {
     Stuck(Option<Stored>),
     /// No process may ask the platform for this long.
     CoolingDown(Duration, Option<Stored>),
+}
+
+/// What a lease record says. From [`TokenStore::lease_record`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseRecord {
+    /// A process has the lease, for this long at the most.
+    Held(Duration),
+    /// No process may ask the platform for this long.
+    CoolingDown(Duration),
 }
 
 /// The answer to [`TokenStore::save`].

@@ -8,7 +8,7 @@ use pan123_token::AccessToken;
 use crate::moment::Moment;
 use crate::record::Record;
 use crate::step::{StoreDone, StoreStep};
-use crate::store::{Saved, StoreError, StoreKey, Stored, TokenStore};
+use crate::store::{LeaseRecord, Saved, StoreError, StoreKey, Stored, TokenStore};
 
 /// A blocking store and the key under which one cache uses it. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +35,15 @@ impl StoreSession {
     /// The store's.
     pub fn load(&self) -> Result<Option<Stored>, StoreError> {
         self.store.load(self.key)
+    }
+
+    /// What the lease record says, without a cache. Blocks as long as the store does.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn lease_record(&self) -> Result<Option<LeaseRecord>, StoreError> {
+        self.store.lease_record(self.key)
     }
 
     /// Reports, without a cache, that an API call was refused with this token: the caches on this store then replace it
