@@ -117,10 +117,9 @@ impl<'a> Field<'a> {
         unquoted(self.0?.get())
     }
 
-    /// The strings in it that are values and not keys, as far as they are no mere words, and no more than a few.
+    /// The strings in it that are values and not keys, and may be tokens: long enough, and made of visible ASCII characters.
     fn strings(self) -> impl Iterator<Item = Cow<'a, str>> {
         const MIN_BYTES: usize = 8;
-        const MAX_COUNT: usize = 16;
 
         let mut rest = self.0.map_or("", RawValue::get);
         let strings = std::iter::from_fn(move || {
@@ -139,7 +138,7 @@ impl<'a> Field<'a> {
         strings
             .flatten()
             .filter(|string| string.len() >= MIN_BYTES)
-            .take(MAX_COUNT)
+            .filter(|string| string.bytes().all(|b| b.is_ascii_graphic()))
     }
 
     /// The object, if it is one.

@@ -9,8 +9,8 @@ use crate::access_token::insert_platform;
 use crate::dates;
 use crate::envelope::{Field, Object, Reply};
 use crate::fetch_error::chain_text;
+use crate::redactor::Redactor;
 use crate::response_error::Inner;
-use crate::server_text::Redactor;
 use crate::{
     AccessToken, AccessTokenError, BaseUrl, Cause, Credentials, ErrorKind, Grant, ResponseError,
 };

@@ -123,9 +123,11 @@ mod fetch_error;
 mod get_access_token;
 mod grant;
 mod origins;
+mod redactor;
 mod rejection;
 mod response_error;
 mod server_text;
+mod spelling;
 
 pub use access_token::{AccessToken, AccessTokenError, Fingerprint};
 pub use authorization::{Authorization, Authorized};

@@ -284,7 +284,12 @@ fn every_string_in_data_may_be_a_token_and_no_key_is() {
     );
     assert_eq!(shown("eightish", r#""eightish""#), "***");
     assert_eq!(shown("sevenis", r#""sevenis""#), "sevenis");
-    // So is an `accessToken`, however short, and wherever it stands.
+    // Nor is what no header could carry: a sentence may repeat the message.
+    assert_eq!(
+        shown("no such file: x", r#""no such file: x""#),
+        "no such file: x"
+    );
+    // An `accessToken` is one, however short, and wherever it stands.
     assert_eq!(
         shown("issued abc", r#"{"accessToken":"abc"}"#),
         "issued ***"
