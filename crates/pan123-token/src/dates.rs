@@ -16,11 +16,30 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// `YYYY-MM-DD HH:MM:SS` and mean UTC+8, so that form is read as such too. Anything else is `None`.
 pub(crate) fn parse_expired_at(text: &str) -> Option<OffsetDateTime> {
     if let (19, Some((date, time))) = (text.len(), text.split_once(' ')) {
-        OffsetDateTime::parse(&format!("{date}T{time}+08:00"), &Rfc3339)
+        parse_rfc_3339(&format!("{date}T{time}+08:00"))
     } else {
-        OffsetDateTime::parse(text, &Rfc3339)
+        parse_rfc_3339(text)
     }
-    .ok()
+}
+
+/// Reads a time in RFC 3339, as the platform sends it and as a stored token holds it. Anything else is `None`.
+///
+/// Date and time are parted by `T`, `t` or a blank, as [RFC 3339, section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6)
+/// has it; the time crate by itself takes any byte there.
+///
+/// ```
+/// use pan123_token::parse_rfc_3339;
+///
+/// let time = parse_rfc_3339("2025-03-23T15:48:37+08:00").map(|time| time.unix_timestamp());
+/// assert_eq!(time, Some(1_742_716_117));
+/// assert_eq!(parse_rfc_3339("2025-03-23915:48:37+08:00"), None);
+/// ```
+pub fn parse_rfc_3339(text: &str) -> Option<OffsetDateTime> {
+    const AFTER_THE_DATE: usize = "YYYY-MM-DD".len();
+
+    let parted = matches!(text.as_bytes().get(AFTER_THE_DATE)?, b'T' | b't' | b' ');
+    let time = parted.then(|| OffsetDateTime::parse(text, &Rfc3339))?;
+    time.ok()
 }
 
 /// The server's clock: the `Date` header, where it holds a date of HTTP.
@@ -72,7 +91,8 @@ mod tests {
         assert_eq!(unix("2025-03-23T07:48:37Z"), Some(1_742_716_117));
         assert_eq!(unix("2025-03-23T07:48:37.25z"), Some(1_742_716_117));
         assert_eq!(unix("2025-03-23T02:48:37-05:00"), Some(1_742_716_117));
-        // RFC 3339 allows a blank in place of the T.
+        // RFC 3339 allows a small letter or a blank in place of the T.
+        assert_eq!(unix("2025-03-23t15:48:37+08:00"), Some(1_742_716_117));
         assert_eq!(unix("2025-03-23 15:48:37+08:00"), Some(1_742_716_117));
     }
 
@@ -98,6 +118,13 @@ mod tests {
             "2025-13-23T15:48:37+08:00",
             "2025-02-29 15:48:37",
             "2025-03-23 24:00:00",
+            // The time crate takes any byte for the T.
+            "2025-03-23x15:48:37+08:00",
+            "2025-03-23915:48:37+08:00",
+            "2025-03-23\u{0}15:48:37+08:00",
+            "2025-03-23\n15:48:37+08:00",
+            "2025-03-23_15:48:37+08:00",
+            "2025-03-23\t15:48:37",
             "10000-01-01T00:00:00Z",
             "-001-01-01T00:00:00Z",
             "0000-01-01T00:00:00+23:59x",

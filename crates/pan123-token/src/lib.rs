@@ -133,6 +133,7 @@ pub use access_token::{AccessToken, AccessTokenError, Fingerprint};
 pub use authorization::{Authorization, Authorized};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use credentials::{Credentials, CredentialsError};
+pub use dates::parse_rfc_3339;
 pub use fetch_error::{Cause, FetchError};
 pub use get_access_token::{GetAccessToken, MAX_RESPONSE_BYTES};
 pub use grant::Grant;

@@ -1,5 +1,10 @@
 //! Replies that were made to cost time.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the time that the core takes is what is tested"
+)]
 
 use std::time::{Duration, Instant};
 
