@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::access_token::insert_platform;
 use crate::dates;
-use crate::envelope::{Field, Object, Reply};
+use crate::envelope::{Code, Field, Object, Reply};
 use crate::fetch_error::chain_text;
 use crate::redactor::Redactor;
 use crate::response_error::Inner;
@@ -157,7 +157,7 @@ impl GetAccessToken {
         let not_api = |flaw| Err((ErrorKind::NotApi, flaw));
         match reply {
             Reply::TooLarge if status.as_u16() < 400 => Err((ErrorKind::TooLarge, "")),
-            Reply::Envelope(0, object) => {
+            Reply::Envelope(Code::Number(0), object) => {
                 let grant = self.grant(status, headers, object);
                 grant.map_err(|flaw| (ErrorKind::Malformed, flaw))
             }
@@ -186,11 +186,11 @@ impl GetAccessToken {
         if !status.is_success() {
             return Err("code 0 under a status that is no success");
         }
-        let data = object.data.object().ok_or_else(|| {
+        let data = object.in_data.as_ref().ok_or_else(|| {
             let flaws = ["`data` is missing", "`data` is null", "`data` is no object"];
             object.data.flaw(flaws)
         })?;
-        if data.data_twice {
+        if data.twice {
             return Err("a key stands in `data` twice");
         }
         let secret = data.access_token.text().ok_or_else(|| {

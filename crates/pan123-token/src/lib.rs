@@ -122,6 +122,7 @@ mod envelope;
 mod fetch_error;
 mod get_access_token;
 mod grant;
+mod json;
 mod origins;
 mod redactor;
 mod rejection;

@@ -369,3 +369,55 @@ fn the_request_is_the_documented_one() {
     let elsewhere = operation().with_base_url("https://example.com".parse().unwrap());
     assert_eq!(elsewhere.base_url().as_str(), "https://example.com");
 }
+
+#[test]
+fn an_unknown_key_may_be_anything() {
+    for key in [
+        r"\ud83d",
+        r"\udd11\ud83d",
+        r"code\ud83d",
+        r"\u0000",
+        "",
+        "密",
+    ] {
+        let body = |code: &str| format!(r#"{{"{key}":"\ud83d","code":{code},"message":"why"}}"#);
+        let kind = |code: &str| judge(200, &body(code)).unwrap_err().kind();
+        assert_eq!(kind("429"), ErrorKind::RateLimited, "{key}");
+        assert_eq!(kind("5"), ErrorKind::Refused, "{key}");
+        assert_eq!(kind("0"), ErrorKind::Malformed, "{key}");
+        assert!(token_rejected(&Response::new(body("401"))), "{key}");
+    }
+    // It is no JSON all the same.
+    for key in ["\n", "\t", "\u{0}", r"\x", r"\u12", r"\ud83"] {
+        let body = format!(r#"{{"{key}":1,"code":5}}"#);
+        let error = judge(200, &body).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotApi, "{key:?}");
+    }
+}
+
+#[test]
+fn a_code_that_64_bits_do_not_hold_is_refused_without_its_number() {
+    for code in [
+        "9223372036854775808",
+        "-9223372036854775809",
+        r#""9223372036854775808""#,
+        "100000000000000000000000000000000000000000000",
+    ] {
+        let error = judge(200, &format!(r#"{{"code":{code},"message":"why"}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{code}");
+        assert_eq!((error.code(), error.message()), (None, Some("why")));
+        // The status decides as it does for any code.
+        let error = judge(503, &format!(r#"{{"code":{code}}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{code}");
+    }
+    for code in [
+        "1e30",
+        "9223372036854775808.0",
+        r#""9223372036854775808x""#,
+        r#""-""#,
+        r#""""#,
+    ] {
+        let error = judge(200, &format!(r#"{{"code":{code}}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotApi, "{code}");
+    }
+}
