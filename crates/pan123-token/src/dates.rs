@@ -1,6 +1,6 @@
 //! The points in time that a reply names: `expiredAt` in the body, `Date` and `Retry-After` in the head.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
 use http::header::{DATE, HeaderValue, RETRY_AFTER};
@@ -15,11 +15,11 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The platform documents and sends RFC 3339 with `+08:00`. Timestamps next to it in the same API come as
 /// `YYYY-MM-DD HH:MM:SS` and mean UTC+8, so that form is read as such too. Anything else is `None`.
 pub(crate) fn parse_expired_at(text: &str) -> Option<OffsetDateTime> {
-    if let (19, Some((date, time))) = (text.len(), text.split_once(' ')) {
-        parse_rfc_3339(&format!("{date}T{time}+08:00"))
-    } else {
-        parse_rfc_3339(text)
+    if text.len() != "YYYY-MM-DD HH:MM:SS".len() {
+        return parse_rfc_3339(text);
     }
+    let (date, time) = text.split_once(' ')?;
+    parse_rfc_3339(&format!("{date}T{time}+08:00"))
 }
 
 /// Reads a time in RFC 3339, as the platform sends it and as a stored token holds it. Anything else is `None`.
@@ -44,7 +44,7 @@ pub fn parse_rfc_3339(text: &str) -> Option<OffsetDateTime> {
 
 /// The server's clock: the `Date` header, where it holds a date of HTTP.
 pub(crate) fn server_time(headers: &HeaderMap) -> Option<OffsetDateTime> {
-    http_date(headers.get(DATE)?.to_str().ok()?.trim())
+    http_date(text(headers.get(DATE)?)?)
 }
 
 /// How long the server asks to be left alone.
@@ -52,27 +52,30 @@ pub(crate) fn server_time(headers: &HeaderMap) -> Option<OffsetDateTime> {
 /// `Retry-After` is a number of seconds or a date. A date is read against the response's own `Date`, so that a wrong
 /// clock on this side doesn't matter; without a `Date` it says nothing. Of several, the longest counts.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let server_time = server_time(headers);
     let all = headers.get_all(RETRY_AFTER).into_iter();
-    all.filter_map(|value| wait(value, server_time)).max()
+    all.filter_map(|value| wait(value, headers)).max()
 }
 
-fn wait(value: &HeaderValue, server_time: Option<OffsetDateTime>) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
+fn wait(value: &HeaderValue, headers: &HeaderMap) -> Option<Duration> {
+    let text = text(value)?;
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         // Only digits, so the one way to fail is to be too large.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
-        let wait = http_date(text)? - server_time?;
+        let wait = http_date(text)? - server_time(headers)?;
         Duration::try_from(wait).unwrap_or(Duration::ZERO)
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+fn text(value: &HeaderValue) -> Option<&str> {
+    str::from_utf8(value.as_bytes().trim_ascii()).ok()
+}
+
 fn http_date(text: &str) -> Option<OffsetDateTime> {
-    httpdate::parse_http_date(text)
-        .ok()
-        .map(OffsetDateTime::from)
+    let time = httpdate::parse_http_date(text).ok()?;
+    let since_1970 = time.duration_since(UNIX_EPOCH).ok()?;
+    OffsetDateTime::from_unix_timestamp(since_1970.as_secs().try_into().ok()?).ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::str;
 
-use crate::json::{Reader, Stop};
+use crate::json::{JsonString, Reader, Stop};
 
 /// A body, as far as it can be read.
 #[derive(Debug)]
@@ -112,26 +112,29 @@ impl<'a> Object<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Stop> {
         let mut object = Self::default();
         reader.object(|reader, key| {
-            let (field, value) = match &*name(key) {
-                "code" => (&mut object.code, reader.value()?),
-                "message" => (&mut object.message, reader.value()?),
-                "x-traceID" => (&mut object.trace_id, reader.value()?),
-                "data" if reader.peek()? == b'{' => {
-                    let in_data = &mut object.in_data;
-                    let value = reader.read_by(|reader| {
-                        *in_data = Some(Data::read(reader)?);
-                        Ok(())
-                    })?;
-                    (&mut object.data, value)
+            let field = match &*key.text().unwrap_or_default() {
+                "code" => &mut object.code,
+                "message" => &mut object.message,
+                "x-traceID" => &mut object.trace_id,
+                "data" => {
+                    if reader.peek()? == b'{' {
+                        let in_data = &mut object.in_data;
+                        let json = reader.read_by(|reader| {
+                            *in_data = Some(Data::read(reader)?);
+                            Ok(())
+                        })?;
+                        object.twice |= object.data.put(Value::Other(json));
+                        return Ok(());
+                    }
+                    &mut object.data
                 }
-                "data" => (&mut object.data, reader.value()?),
                 "accessToken" => {
-                    object.access_token = Field(Some(reader.value()?));
+                    object.access_token.put(Value::read(reader)?);
                     return Ok(());
                 }
                 _ => return reader.value().map(|_| ()),
             };
-            object.twice |= field.put(value);
+            object.twice |= field.put(Value::read(reader)?);
             Ok(())
         })?;
         Ok(object)
@@ -152,56 +155,69 @@ impl<'a> Data<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Stop> {
         let mut data = Self::default();
         reader.object(|reader, key| {
-            let value = reader.value()?;
-            let field = match &*name(key) {
+            let field = match &*key.text().unwrap_or_default() {
                 "accessToken" => &mut data.access_token,
                 "expiredAt" => &mut data.expired_at,
-                _ => return Ok(()),
+                _ => return reader.value().map(|_| ()),
             };
-            data.twice |= field.put(value);
+            data.twice |= field.put(Value::read(reader)?);
             Ok(())
         })?;
         Ok(data)
     }
 }
 
-/// The name of a key. One that is no Unicode text is unknown, as is the empty one.
-fn name(key: &str) -> Cow<'_, str> {
-    unquoted(key).unwrap_or_default()
+/// What stands under a key, if it is there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Field<'a>(Option<Value<'a>>);
+
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    String(JsonString<'a>),
+    /// Its own piece of the text.
+    Other(&'a str),
 }
 
-/// What stands under a key, if it is there: the value's own piece of the text.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Field<'a>(Option<&'a str>);
+impl<'a> Value<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Stop> {
+        if reader.peek()? == b'"' {
+            reader.string().map(Self::String)
+        } else {
+            reader.value().map(Self::Other)
+        }
+    }
+
+    fn json(self) -> &'a str {
+        match self {
+            Self::String(string) => string.json(),
+            Self::Other(json) => json,
+        }
+    }
+}
 
 impl<'a> Field<'a> {
     /// Puts in a value. True if there was one.
-    fn put(&mut self, value: &'a str) -> bool {
+    fn put(&mut self, value: Value<'a>) -> bool {
         self.0.replace(value).is_some()
     }
 
     /// The string, if it is one.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
-        unquoted(self.0?)
+        match self.0? {
+            Value::String(string) => string.text(),
+            Value::Other(_) => None,
+        }
     }
 
     /// The strings in it that are values and not keys, and may be tokens: long enough, and made of visible ASCII characters.
     fn strings(self) -> impl Iterator<Item = Cow<'a, str>> {
         const MIN_BYTES: usize = 8;
 
-        let mut rest = self.0.unwrap_or_default();
+        let mut reader = Reader::new(self.0.map_or("", Value::json));
         let strings = std::iter::from_fn(move || {
-            let from_quote = &rest[rest.find('"')?..];
-            let mut escaped = false;
-            let inner = from_quote[1..].find(|c| {
-                let ends = c == '"' && !escaped;
-                escaped = c == '\\' && !escaped;
-                ends
-            })?;
-            let (string, behind) = from_quote.split_at(inner + 2);
-            rest = behind;
-            let is_key = behind.trim_ascii_start().starts_with(':');
-            Some(if is_key { None } else { unquoted(string) })
+            let string = reader.next_string()?;
+            let is_key = reader.peek() == Ok(b':');
+            Some(if is_key { None } else { string.text() })
         });
         strings
             .flatten()
@@ -211,12 +227,11 @@ impl<'a> Field<'a> {
 
     /// The integer that the field is, or that its string spells (the platform's load balancer sends `"403"`).
     fn code(self) -> Option<Code> {
-        let text = self.text();
-        let text = match &text {
-            Some(text) => text,
-            None => self.0?,
+        let text = match self.0? {
+            Value::String(string) => string.text()?,
+            Value::Other(json) => Cow::Borrowed(json),
         };
-        let digits = text.strip_prefix('-').unwrap_or(text);
+        let digits = text.strip_prefix('-').unwrap_or(&text);
         let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         // Only digits, so the one way to fail is not to fit.
         is_integer.then(|| text.parse().map_or(Code::OutOfRange, Code::Number))
@@ -224,20 +239,10 @@ impl<'a> Field<'a> {
 
     /// Which of three things to say of a field that isn't what it should be: that it is missing, null, or something else.
     pub(crate) fn flaw(self, [missing, null, other]: [&'static str; 3]) -> &'static str {
-        match self.0 {
+        match self.0.map(Value::json) {
             None => missing,
             Some("null") => null,
             Some(_) => other,
         }
-    }
-}
-
-/// The text of a JSON string. One that is no Unicode text (with half a surrogate pair in it) has none.
-fn unquoted(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(json).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
     }
 }

@@ -1,9 +1,12 @@
 //! JSON (RFC 8259), read from front to back.
 //!
-//! Values are checked and passed over, not built: each comes back as its own piece of the text. `serde_json`, which takes
-//! strings apart elsewhere in this crate, can't do two things that are needed here: it refuses a key that is no Unicode
-//! text (half a surrogate pair), even one that is to be ignored; and it descends into a value only after all of that was
-//! read once before.
+//! Values are checked and passed over, not built: each comes back as its own piece of the text. `serde_json`, which undoes
+//! escapes here, can't do two things that are needed: pass over a key that is no Unicode text (half a surrogate pair), and
+//! say whether a text that is no JSON may be the beginning of one.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
 
 /// Why reading stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +17,50 @@ pub(crate) enum Stop {
     Invalid,
 }
 
+/// A string as it stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JsonString<'a> {
+    /// With its quotes.
+    json: &'a str,
+    escapes: bool,
+}
+
+impl<'a> JsonString<'a> {
+    /// What it says. Nothing where that is no Unicode text: half a surrogate pair.
+    #[inline]
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        if self.escapes {
+            self.unescaped().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(&self.json[1..self.json.len() - 1]))
+        }
+    }
+
+    #[cold]
+    fn unescaped(self) -> Option<String> {
+        serde_json::from_str(self.json).ok()
+    }
+
+    pub(crate) fn json(self) -> &'a str {
+        self.json
+    }
+}
+
 /// Stands somewhere in a text. Nothing here recurses.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether there are any in the text. In most there are none, so that no string needs to be searched for them.
+    has_controls: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self {
+            text,
+            at: 0,
+            has_controls: has_controls(text.as_bytes()),
+        }
     }
 
     /// Passes over blanks, and looks at the byte behind them.
@@ -41,11 +79,16 @@ impl<'a> Reader<'a> {
         self.peek() == Err(Stop::Ended)
     }
 
-    /// Reads the members of an object. `each` is called behind each colon and reads the value. A key comes as it stands
-    /// there, in its quotes.
+    /// The next string from here on, at whatever depth: a key or a value.
+    pub(crate) fn next_string(&mut self) -> Option<JsonString<'a>> {
+        self.at += memchr(b'"', &self.text.as_bytes()[self.at..])?;
+        self.string().ok()
+    }
+
+    /// Reads the members of an object. `each` is called behind each colon and reads the value.
     pub(crate) fn object(
         &mut self,
-        mut each: impl FnMut(&mut Self, &'a str) -> Result<(), Stop>,
+        mut each: impl FnMut(&mut Self, JsonString<'a>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         self.expect(b'{')?;
         if self.peek()? == b'}' {
@@ -118,29 +161,34 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn key(&mut self) -> Result<&'a str, Stop> {
+    fn key(&mut self) -> Result<JsonString<'a>, Stop> {
         self.peek()?;
         let key = self.string()?;
         self.expect(b':')?;
         Ok(key)
     }
 
-    /// A string, in its quotes.
-    fn string(&mut self) -> Result<&'a str, Stop> {
-        let start = self.at;
+    /// Reads a string that begins here, without blanks before it.
+    pub(crate) fn string(&mut self) -> Result<JsonString<'a>, Stop> {
+        let (start, mut escapes) = (self.at, false);
         if self.byte()? != b'"' {
             return Err(Stop::Invalid);
         }
         loop {
             let rest = &self.text.as_bytes()[self.at..];
-            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ');
-            self.at += rest.iter().position(special).ok_or(Stop::Ended)?;
-            match self.byte()? {
-                b'"' => return Ok(&self.text[start..self.at]),
-                b'\\' => self.escape()?,
-                _ => return Err(Stop::Invalid),
+            let plain = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            if self.has_controls && has_controls(&rest[..plain]) {
+                return Err(Stop::Invalid);
             }
+            self.at += plain;
+            if self.byte()? == b'"' {
+                break;
+            }
+            escapes = true;
+            self.escape()?;
         }
+        let json = &self.text[start..self.at];
+        Ok(JsonString { json, escapes })
     }
 
     /// What follows a backslash. Four digits need not stand for a character.
@@ -224,6 +272,11 @@ impl<'a> Reader<'a> {
         self.at += 1;
         Ok(*byte)
     }
+}
+
+fn has_controls(bytes: &[u8]) -> bool {
+    // Without an early way out, so that it runs over many bytes at once.
+    bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' '
 }
 
 fn closing(opening: u8) -> u8 {
@@ -314,7 +367,7 @@ mod tests {
         let text = r#" { "a" : 1 , "\u0061":[ 2 ],"a":"3"} "#;
         let mut reader = Reader::new(text);
         let end = reader.object(|reader, key| {
-            members.push((key, reader.value()?));
+            members.push((key.json(), reader.value()?));
             Ok(())
         });
         assert_eq!(end, Ok(()));

@@ -24,17 +24,20 @@ pub(crate) struct Redactor<'a> {
 }
 
 impl<'a> Redactor<'a> {
+    #[inline]
     pub(crate) fn new(client_secret: &'a str, tokens: &'a [Cow<'a, str>]) -> Self {
-        let mut redactor = Self {
+        let mut samples = Samples([[false; 512]; 2]);
+        for sample in client_secret.as_bytes().chunks(SAMPLE_STEP) {
+            samples.add(sample);
+        }
+        for token in tokens {
+            samples.add(token.as_bytes());
+        }
+        Self {
             client_secret,
             tokens,
-            samples: Samples([0; 256]),
-        };
-        redactor.samples.add(client_secret.as_bytes());
-        for token in tokens {
-            redactor.samples.add(token.as_bytes());
+            samples,
         }
-        redactor
     }
 
     fn secrets(&self) -> impl Iterator<Item = &[u8]> {
@@ -44,18 +47,19 @@ impl<'a> Redactor<'a> {
             .filter(|secret| !secret.is_empty())
     }
 
-    /// Whether it is plain to see that `text` holds no secret: nothing in it is encoded, no JWT begins in it, and it has
-    /// no sample in common with a secret. True for nearly every real text, and cheap.
+    /// Whether it is plain to see that `text` holds no secret: nothing in it is encoded, no JWT begins in it, it has no
+    /// sample in common with the client secret, and no token begins in it. True for nearly every real text, and cheap.
+    ///
+    /// So the rest of a token, without its first bytes, passes; it opens nothing.
     pub(crate) fn is_harmless(&self, text: &str) -> bool {
-        let encoded = |byte: u8| matches!(byte, b'\\' | b'%' | b'+');
-        // Without an early way out, so that it runs over many bytes at once.
-        !text.bytes().fold(false, |any, byte| any | encoded(byte))
-            && jwt_starts(text).next().is_none()
-            && !self.samples.any_in(text.as_bytes())
+        let text = text.as_bytes();
+        let tiny = |secret: &&[u8]| secret.len() < SAMPLE;
+        !is_suspicious(text)
+            && !self.samples.any_in(text)
             && self
                 .secrets()
-                .filter(|secret| secret.len() < SAMPLE)
-                .all(|secret| !text.as_bytes().windows(secret.len()).any(|it| it == secret))
+                .filter(tiny)
+                .all(|secret| !text.windows(secret.len()).any(|it| it == secret))
     }
 
     /// Where secrets stand in `text`, in order; each ends behind the one before, and may overlap it.
@@ -83,7 +87,7 @@ impl<'a> Redactor<'a> {
         };
         let mut ranges: Vec<_> = spellings(text)
             .filter_map(|spelling| Some(spelling.start..ends_of(&spelling)?))
-            .chain(jwts(text))
+            .chain(jwts(text.as_bytes()))
             .map(|range| whole_characters(text, range))
             .collect();
         ranges.sort_unstable_by_key(|range| (range.start, range.end));
@@ -124,63 +128,64 @@ fn pieces(secret: &[u8]) -> impl Iterator<Item = u64> {
 /// How many bytes a sample has.
 const SAMPLE: usize = 4;
 
-/// How far samples lie apart: near enough for each piece to hold one, and for each secret to begin with one.
+/// How far samples lie apart: near enough for each piece to hold one.
 const SAMPLE_STEP: usize = PIECE - SAMPLE + 1;
 
 /// Samples of secrets, as a Bloom filter: it may take a text for one that holds a sample, but never overlooks one.
-struct Samples([u64; 256]);
+struct Samples([[bool; 512]; 2]);
 
 impl Samples {
-    fn add(&mut self, secret: &[u8]) {
-        for sample in secret.windows(SAMPLE).step_by(SAMPLE_STEP) {
-            for (word, bit) in Self::bits(sample) {
-                self.0[word] |= bit;
-            }
+    /// Adds the first bytes of a text, if there are enough.
+    fn add(&mut self, text: &[u8]) {
+        if let Some(sample) = text.first_chunk() {
+            let [first, second] = Self::places(*sample);
+            self.0[0][first] = true;
+            self.0[1][second] = true;
         }
     }
 
     fn any_in(&self, text: &[u8]) -> bool {
-        let known = |sample| {
-            let [(word, bit), (other_word, other_bit)] = Self::bits(sample);
-            self.0[word] & bit != 0 && self.0[other_word] & other_bit != 0
-        };
-        text.windows(SAMPLE).any(known)
+        text.windows(SAMPLE).any(|sample| {
+            let [first, second] = Self::places(sample.first_chunk().copied().unwrap_or_default());
+            self.0[0][first] && self.0[1][second]
+        })
     }
 
-    /// Two bits of the filter, each as its word and its place in that.
-    fn bits(sample: &[u8]) -> [(usize, u64); 2] {
-        let sample = sample.try_into().map_or(0, u32::from_le_bytes);
+    fn places(sample: [u8; SAMPLE]) -> [usize; 2] {
         // Fibonacci hashing: the upper bits depend on all of the sample's.
-        let hash = u64::from(sample)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .to_be_bytes();
-        [(hash[0], hash[1]), (hash[2], hash[3])]
-            .map(|(word, bit)| (usize::from(word), 1 << (bit & 63)))
+        let hash = u32::from_le_bytes(sample).wrapping_mul(0x9e37_79b1);
+        [hash >> 23, (hash >> 14) & 511].map(|place| place as usize)
     }
 }
 
+/// Whether something in `text` may be encoded, or may begin a JWT.
+fn is_suspicious(text: &[u8]) -> bool {
+    let is = |byte: u8, other: u8| u8::from(byte == other);
+    let encodes = |byte: u8| is(byte, b'\\') | is(byte, b'%') | is(byte, b'+');
+    let begins = |byte: u8, next: u8| is(byte, b'e') & (is(next, b'y') | is(next, b'w'));
+    // Without an early way out, so that it runs over many bytes at once.
+    let pairs = text.iter().zip(text.get(1..).unwrap_or_default());
+    let any = pairs.fold(0, |any, (byte, next)| {
+        any | encodes(*byte) | begins(*byte, *next)
+    });
+    any | text.last().copied().map_or(0, encodes) != 0
+}
+
 /// Where a JWT may begin: with `{"`, `{ "` or `{` and a line break in base64.
-fn jwt_starts(text: &str) -> impl Iterator<Item = usize> {
-    let begins = |at: usize| {
-        let start = &text.as_bytes()[at..];
-        [b"eyJ", b"eyA", b"ewo"]
-            .iter()
-            .any(|it| start.starts_with(*it))
-    };
-    text.match_indices('e')
-        .map(|(at, _)| at)
-        .filter(move |at| begins(*at))
+fn jwt_starts(text: &[u8]) -> impl Iterator<Item = usize> {
+    let starts = text.windows(3).enumerate();
+    starts.filter_map(|(at, start)| matches!(start, b"eyJ" | b"eyA" | b"ewo").then_some(at))
 }
 
 /// JWTs, as far as the characters of base64url and dots reach. Dots are not counted, so that a token that the server cut
 /// is found, too.
-fn jwts(text: &str) -> impl Iterator<Item = Range<usize>> {
+fn jwts(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut last_end = 0;
     jwt_starts(text).filter_map(move |start| {
         if start < last_end {
             return None;
         }
-        last_end = start + jwt_len(&text.as_bytes()[start..]);
+        last_end = start + jwt_len(&text[start..]);
         (last_end - start >= MIN_JWT_BYTES).then_some(start..last_end)
     })
 }

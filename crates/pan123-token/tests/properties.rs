@@ -106,6 +106,22 @@ proptest! {
     }
 
     #[test]
+    fn plain_texts_that_share_much_with_the_secret_show_no_piece_of_it(
+        secret in "[ab]{1,20}",
+        token in "[ab]{1,20}",
+        text in "[ab]{0,60}",
+    ) {
+        let operation = GetAccessToken::new(Credentials::new("id", &*secret).unwrap());
+        let body = serde_json::json!({ "code": 1, "message": text, "data": { "accessToken": token } });
+        let error = operation.parse_response(&Response::new(body.to_string())).unwrap_err();
+        let shown = error.message().unwrap();
+        prop_assert!(!shown.contains(&secret) && !shown.contains(&token), "{}", shown);
+        for piece in secret.as_bytes().windows(8) {
+            prop_assert!(!shown.as_bytes().windows(8).any(|it| it == piece), "{}", shown);
+        }
+    }
+
+    #[test]
     fn texts_that_share_much_with_the_secret_and_the_token_show_neither(
         secret in "[密寇éèa%\\\\]{1,12}",
         token in "[密寇éèa%\\\\]{1,12}",
