@@ -87,13 +87,30 @@ impl GetAccessToken {
         &self,
         response: &Response<impl AsRef<[u8]>>,
     ) -> Result<Grant, ResponseError> {
-        let body = response.body().as_ref();
+        self.parse_parts(
+            response.status(),
+            response.headers(),
+            response.body().as_ref(),
+        )
+    }
+
+    /// The same for a client with response types of its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse_response`](Self::parse_response).
+    pub fn parse_parts(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Grant, ResponseError> {
         let reply = if body.len() > MAX_RESPONSE_BYTES {
             Reply::TooLarge
         } else {
             Reply::read(body)
         };
-        self.judge(response.status(), response.headers(), &reply)
+        self.judge(status, headers, &reply)
     }
 
     /// Judges a reply whose body broke off, or took too long: under a status of 400 or more, the status decides. Under

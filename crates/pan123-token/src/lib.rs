@@ -78,7 +78,7 @@
 //! 2. [`Authorization::authorize`] puts the token in.
 //! 3. The reply is judged: by [`token_rejected`] where its body is at hand, else by a [`RejectionWatch`] while the body
 //!    passes by. A rejection is reported to whoever keeps the token.
-//! 4. A rejected call may be repeated, once and with another token: [`Authorized::repeat`].
+//! 4. A rejected call may be repeated, once and with another token: [`Authorized::retry`].
 //!
 //! ```
 //! use pan123_token::{AccessToken, Authorization, Authorized, BaseUrl, Origins, token_rejected};
@@ -99,7 +99,7 @@
 //! assert_eq!(request.headers()["platform"], "open_platform");
 //!
 //! let mut response = send(&request);
-//! if token_rejected(&response) && authorized.repeat(request.headers_mut(), &newer) {
+//! if token_rejected(&response) && authorized.retry(request.headers_mut(), &newer) {
 //!     response = send(&request);
 //! }
 //! assert!(!token_rejected(&response));

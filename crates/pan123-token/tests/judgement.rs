@@ -79,6 +79,22 @@ fn each_line_of_the_judgement_has_its_kind() {
 }
 
 #[test]
+fn parts_of_a_response_get_the_same_verdict() {
+    for (status, body) in [(200, GRANT), (503, GRANT), (200, r#"{"code":5}"#)] {
+        let response = Response::builder()
+            .status(status)
+            .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
+            .body(body)
+            .unwrap();
+        let (status, headers) = (response.status(), response.headers());
+        assert_eq!(
+            operation().parse_parts(status, headers, body.as_bytes()),
+            operation().parse_response(&response)
+        );
+    }
+}
+
+#[test]
 fn a_reply_that_broke_off_is_judged_by_a_bad_status_and_by_no_other() {
     let judge = |status: u16| {
         let response = Response::builder()
