@@ -84,6 +84,36 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// Whether a body that begins like this may still be an envelope with this code. Answered as soon as its code stands there.
+pub(crate) fn may_have_code(wanted: i64, beginning: &[u8]) -> bool {
+    let text = match str::from_utf8(beginning) {
+        Ok(text) => text,
+        // Cut within a character.
+        Err(error) if error.error_len().is_none() => {
+            str::from_utf8(&beginning[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let mut reader = Reader::new(text);
+    let mut found = false;
+    let object = reader.object(|reader, key| {
+        let value = Value::read(reader)?;
+        if key.text().is_some_and(|key| key == "code") {
+            // Only what follows shows that a number has ended.
+            reader.peek()?;
+            if found || Field(Some(value)).code() != Some(Code::Number(wanted)) {
+                return Err(Stop::Invalid);
+            }
+            found = true;
+        }
+        Ok(())
+    });
+    match object {
+        Ok(()) => found && reader.is_at_end(),
+        Err(stop) => stop == Stop::Ended,
+    }
+}
+
 /// The known keys of an envelope. Unknown ones are ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Object<'a> {

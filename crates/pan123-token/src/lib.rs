@@ -139,7 +139,7 @@ pub use fetch_error::{Cause, FetchError};
 pub use get_access_token::{GetAccessToken, MAX_RESPONSE_BYTES};
 pub use grant::Grant;
 pub use origins::Origins;
-pub use rejection::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected};
+pub use rejection::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected, token_rejected_parts};
 pub use response_error::{ErrorKind, ResponseError};
 
 // The types of other crates that our signatures name, so that a caller needs no second copy of them.
