@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::disk::{Disk, RealDisk, failed};
-use crate::gate::Gate;
+use crate::lease_record::LeaseRecord;
 use crate::lock::{self, Attempt, Lock};
 use crate::problem::{Defect, FileProblem, Unread, read};
 use crate::system;
@@ -20,7 +20,7 @@ use crate::system;
 const NAME: &str = "pan123-token";
 /// One byte more than the longest record, which is enough to see that a file is longer.
 const RECORD_BYTES: usize = 64 * 1024 + 1;
-const GATE_BYTES: usize = 256;
+const LEASE_RECORD_BYTES: usize = 256;
 /// How long the lock of another save is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The age at which a temporary file isn't being written any more.
@@ -30,7 +30,7 @@ const LEFT_BEHIND: Duration = Duration::from_secs(600);
 #[derive(Clone, Copy)]
 enum Part {
     Record,
-    Gate,
+    LeaseRecord,
     Lease,
     Save,
     Damaged,
@@ -41,7 +41,7 @@ impl Part {
     fn ending(self) -> &'static str {
         match self {
             Self::Record => "json",
-            Self::Gate => "gate",
+            Self::LeaseRecord => "gate",
             Self::Lease => "lease",
             Self::Save => "save",
             Self::Damaged => "damaged",
@@ -203,15 +203,19 @@ impl Folder {
     }
 
     /// The gate, if it can be read: without one it is open.
-    pub(crate) fn gate(&self, key: StoreKey) -> Option<Gate> {
-        let bytes = read(&self.file(key, Part::Gate), GATE_BYTES).ok()?;
-        Gate::parse(&bytes)
+    pub(crate) fn lease_record(&self, key: StoreKey) -> Option<LeaseRecord> {
+        let bytes = read(&self.file(key, Part::LeaseRecord), LEASE_RECORD_BYTES).ok()?;
+        LeaseRecord::parse(&bytes)
     }
 
     /// Writes the gate. It isn't synced: what a crash of the host loses costs an extra request.
-    pub(crate) fn write_gate(&self, key: StoreKey, gate: &Gate) -> Result<(), StoreError> {
+    pub(crate) fn write_lease_record(
+        &self,
+        key: StoreKey,
+        gate: &LeaseRecord,
+    ) -> Result<(), StoreError> {
         let file = self.write(key, gate.to_string().as_bytes())?;
-        self.rename(file, &self.file(key, Part::Gate))
+        self.rename(file, &self.file(key, Part::LeaseRecord))
     }
 
     fn rename(&self, file: NamedTempFile, to: &Path) -> Result<(), StoreError> {

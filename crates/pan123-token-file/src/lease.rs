@@ -8,7 +8,7 @@ use std::time::Duration;
 use pan123_token_cache::{Clock, Moment, Owner, StoreError, StoreKey};
 
 use crate::folder::Folder;
-use crate::gate::{Gate, Term};
+use crate::lease_record::{LeaseRecord, Term};
 use crate::lock::{Attempt, Lock};
 
 /// How often it is looked whether a holder whose term seems over has just begun another.
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) enum Turn {
     Granted,
     Held(Duration),
-    Cool(Duration),
+    CoolingDown(Duration),
 }
 
 pub(crate) struct Leases {
@@ -37,7 +37,10 @@ enum Known {
         _lock: Option<Lock>,
     },
     /// It is another's, who left this gate, which was first seen then.
-    Theirs { gate: Option<Gate>, seen: Moment },
+    Theirs {
+        gate: Option<LeaseRecord>,
+        seen: Moment,
+    },
 }
 
 impl Leases {
@@ -86,7 +89,7 @@ impl Leases {
             if *holder != owner && !left.is_zero() {
                 return Ok(Turn::Held(left));
             }
-            folder.write_gate(key, &Gate::held(owner, asked_for))?;
+            folder.write_lease_record(key, &LeaseRecord::held(owner, asked_for))?;
             (*holder, *term) = (owner, asked_for);
             return Ok(Turn::Granted);
         }
@@ -94,20 +97,32 @@ impl Leases {
         let lock = match folder.lock_for_lease(key)? {
             Attempt::Taken(lock) => Some(lock),
             Attempt::NoLocks => None,
-            Attempt::Busy => return Ok(wait(&mut known, key, folder.gate(key), asked_for, now)),
+            Attempt::Busy => {
+                return Ok(wait(
+                    &mut known,
+                    key,
+                    folder.lease_record(key),
+                    asked_for,
+                    now,
+                ));
+            }
         };
         known.remove(&key);
-        if let Some(cool) = folder.gate(key).filter(Gate::is_cool) {
+        if let Some(cool) = folder
+            .lease_record(key)
+            .filter(LeaseRecord::is_cooling_down)
+        {
             let left = cool.term(now).left(now);
             if cool.since > now.wall {
                 // Dated anew, or each process that comes would begin to count again. If that fails, it does.
-                let _ = folder.write_gate(key, &Gate::cool(now.wall, cool.length));
+                let _ = folder
+                    .write_lease_record(key, &LeaseRecord::cooling_down(now.wall, cool.length));
             }
             if !left.is_zero() {
-                return Ok(Turn::Cool(left));
+                return Ok(Turn::CoolingDown(left));
             }
         }
-        folder.write_gate(key, &Gate::held(owner, asked_for))?;
+        folder.write_lease_record(key, &LeaseRecord::held(owner, asked_for))?;
         let ours = Known::Ours {
             owner,
             term: asked_for,
@@ -134,7 +149,7 @@ impl Leases {
         let written = if cool.is_zero() {
             Ok(())
         } else {
-            folder.write_gate(key, &Gate::cool(self.clock.now().wall, cool))
+            folder.write_lease_record(key, &LeaseRecord::cooling_down(self.clock.now().wall, cool))
         };
         known.remove(&key);
         written
@@ -149,15 +164,15 @@ impl Leases {
 fn wait(
     known: &mut HashMap<StoreKey, Known>,
     key: StoreKey,
-    gate: Option<Gate>,
+    gate: Option<LeaseRecord>,
     asked_for: Term,
     now: Moment,
 ) -> Turn {
-    if let Some(cool) = gate.filter(Gate::is_cool) {
+    if let Some(cool) = gate.filter(LeaseRecord::is_cooling_down) {
         // It is being shut, or someone else looks whether it is open.
         let left = cool.term(now).left(now);
         if !left.is_zero() {
-            return Turn::Cool(left);
+            return Turn::CoolingDown(left);
         }
     }
     let seen = match known.get(&key) {
@@ -166,7 +181,7 @@ fn wait(
     };
     known.insert(key, Known::Theirs { gate, seen });
     let term = match gate {
-        Some(held) if !held.is_cool() => held.term(seen),
+        Some(held) if !held.is_cooling_down() => held.term(seen),
         // It isn't written yet, or can't be read.
         _ => asked_for.beginning(seen),
     };

@@ -86,8 +86,8 @@ mod disk;
 #[cfg(unix)]
 mod faults;
 mod folder;
-mod gate;
 mod lease;
+mod lease_record;
 mod lock;
 mod problem;
 mod store;

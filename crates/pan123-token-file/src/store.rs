@@ -105,7 +105,7 @@ impl TokenStore for FileStore {
             (Turn::Granted, Ok(stored)) => Ok(Lease::Granted(stored)),
             (Turn::Held(wait), Ok(stored)) if wait.is_zero() => Ok(Lease::Stuck(stored)),
             (Turn::Held(wait), Ok(stored)) => Ok(Lease::Held(wait, stored)),
-            (Turn::Cool(wait), Ok(stored)) => Ok(Lease::CoolingDown(wait, stored)),
+            (Turn::CoolingDown(wait), Ok(stored)) => Ok(Lease::CoolingDown(wait, stored)),
             (turn, Err(error)) => {
                 if matches!(turn, Turn::Granted) {
                     // The asker goes on alone, and doesn't know that it has it.

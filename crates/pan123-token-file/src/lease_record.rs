@@ -1,21 +1,21 @@
-//! The gate: who has the lease since when, or since when nobody may ask.
+//! The lease record: which owner has the lease since when, or since when a cooldown runs.
 
 use std::fmt;
 use std::time::Duration;
 
 use pan123_token_cache::{Moment, Owner};
 
-/// What the gate's file says. One that says anything else counts as absent.
+/// The content of its file. A file with any other content counts as absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gate {
-    /// Whose lease it is. Without one, the gate is cool.
+pub(crate) struct LeaseRecord {
+    /// Which owner has the lease. Without one, this is a cooldown.
     owner: Option<Owner>,
     /// By the wall clock of who wrote it: since 1970.
     pub(crate) since: Duration,
     pub(crate) length: Duration,
 }
 
-impl Gate {
+impl LeaseRecord {
     pub(crate) fn held(owner: Owner, term: Term) -> Self {
         Self {
             owner: Some(owner),
@@ -24,7 +24,7 @@ impl Gate {
         }
     }
 
-    pub(crate) fn cool(since: Duration, length: Duration) -> Self {
+    pub(crate) fn cooling_down(since: Duration, length: Duration) -> Self {
         Self {
             owner: None,
             since,
@@ -47,7 +47,7 @@ impl Gate {
         })
     }
 
-    pub(crate) fn is_cool(&self) -> bool {
+    pub(crate) fn is_cooling_down(&self) -> bool {
         self.owner.is_none()
     }
 
@@ -63,7 +63,7 @@ impl Gate {
 }
 
 /// The line in the file.
-impl fmt::Display for Gate {
+impl fmt::Display for LeaseRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.owner {
             Some(Owner(owner)) => write!(f, "held {owner} ")?,
@@ -116,21 +116,24 @@ mod tests {
 
     #[test]
     fn a_gate_is_one_line() {
-        let held = Gate {
+        let held = LeaseRecord {
             owner: Some(Owner(7)),
             since: Duration::from_secs(1_740_124_117),
             length: 45 * SECOND,
         };
         assert_eq!(held.to_string(), "held 7 1740124117000000000 45000000000\n");
-        let cool = Gate::cool(Duration::from_nanos(1), 2 * SECOND);
+        let cool = LeaseRecord::cooling_down(Duration::from_nanos(1), 2 * SECOND);
         assert_eq!(cool.to_string(), "cool 1 2000000000\n");
-        for gate in [held, cool] {
-            assert_eq!(Gate::parse(gate.to_string().as_bytes()), Some(gate));
+        for record in [held, cool] {
+            assert_eq!(
+                LeaseRecord::parse(record.to_string().as_bytes()),
+                Some(record)
+            );
         }
     }
 
     #[test]
-    fn what_is_no_such_line_is_no_gate() {
+    fn what_is_no_such_line_is_no_lease_record() {
         for line in [
             "",
             "\n",
@@ -145,14 +148,14 @@ mod tests {
             "warm 1 2\n",
             "cool 1 2\n\n",
         ] {
-            assert_eq!(Gate::parse(line.as_bytes()), None, "{line:?}");
+            assert_eq!(LeaseRecord::parse(line.as_bytes()), None, "{line:?}");
         }
-        assert_eq!(Gate::parse(b"cool 1 2\xff\n"), None);
+        assert_eq!(LeaseRecord::parse(b"cool 1 2\xff\n"), None);
     }
 
     #[test]
     fn the_longest_times_can_be_written() {
-        let endless = Gate::cool(Duration::MAX, Duration::MAX);
+        let endless = LeaseRecord::cooling_down(Duration::MAX, Duration::MAX);
         assert_eq!(
             endless.to_string(),
             "cool 18446744073709551615 18446744073709551615\n"
