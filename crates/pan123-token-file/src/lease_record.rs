@@ -8,66 +8,87 @@ use pan123_token_cache::{Moment, Owner};
 /// The content of its file. A file with any other content counts as absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeaseRecord {
-    /// Which owner has the lease. Without one, this is a cooldown.
-    owner: Option<Owner>,
-    /// By the wall clock of who wrote it: since 1970.
-    pub(crate) since: Duration,
-    pub(crate) length: Duration,
+    pub(crate) state: State,
+    /// By the wall clock of the process that wrote it: since 1970.
+    since: Duration,
+    length: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// This owner has the lease, for as long as its process has the lock.
+    Held(Owner),
+    /// This owner has the lease, whether or not there is a lock.
+    TakenOver(Owner),
+    /// No owner may have the lease.
+    CoolingDown,
 }
 
 impl LeaseRecord {
-    pub(crate) fn held(owner: Owner, term: Term) -> Self {
+    /// The holder that left no record of its own.
+    pub(crate) const UNKNOWN: State = State::Held(Owner(0));
+
+    pub(crate) fn new(state: State, term: Term) -> Self {
         Self {
-            owner: Some(owner),
+            state,
             since: term.since.wall,
             length: term.length,
-        }
-    }
-
-    pub(crate) fn cooling_down(since: Duration, length: Duration) -> Self {
-        Self {
-            owner: None,
-            since,
-            length,
         }
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let line = str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
         let words: Vec<_> = line.split(' ').collect();
-        let (owner, since, length) = match words[..] {
-            ["held", owner, since, length] => (Some(Owner(owner.parse().ok()?)), since, length),
-            ["cool", since, length] => (None, since, length),
+        let (state, since, length) = match words[..] {
+            ["held", owner, since, length] => (State::Held(parse_owner(owner)?), since, length),
+            ["taken", owner, since, length] => {
+                (State::TakenOver(parse_owner(owner)?), since, length)
+            }
+            ["cool", since, length] => (State::CoolingDown, since, length),
             _ => return None,
         };
         Some(Self {
-            owner,
+            state,
             since: Duration::from_nanos(since.parse().ok()?),
             length: Duration::from_nanos(length.parse().ok()?),
         })
     }
 
-    pub(crate) fn is_cooling_down(&self) -> bool {
-        self.owner.is_none()
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        match self.state {
+            State::Held(owner) | State::TakenOver(owner) => Some(owner),
+            State::CoolingDown => None,
+        }
     }
 
-    /// The stretch of time that it means to someone who saw it first at this moment. One that begins in the future began
-    /// then: the clock was set back.
-    pub(crate) fn term(&self, seen: Moment) -> Term {
-        let since = Moment {
-            wall: self.since.min(seen.wall),
-            ..seen
-        };
-        Term::new(since, self.length)
+    /// The same, from then on, if it begins later than that.
+    pub(crate) fn not_later_than(self, wall: Duration) -> Self {
+        let since = self.since.min(wall);
+        Self { since, ..self }
     }
+
+    /// How much of it is left, by the wall clock.
+    pub(crate) fn left(&self, now: Moment) -> Duration {
+        let since = Moment {
+            wall: self.since,
+            ..now
+        };
+        Term::new(since, self.length).left(now)
+    }
+}
+
+fn parse_owner(word: &str) -> Option<Owner> {
+    word.parse().ok().map(Owner)
 }
 
 /// The line in the file.
 impl fmt::Display for LeaseRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.owner {
-            Some(Owner(owner)) => write!(f, "held {owner} ")?,
-            None => f.write_str("cool ")?,
+        // The first version knows the first and the last.
+        match self.state {
+            State::Held(Owner(owner)) => write!(f, "held {owner} ")?,
+            State::TakenOver(Owner(owner)) => write!(f, "taken {owner} ")?,
+            State::CoolingDown => f.write_str("cool ")?,
         }
         writeln!(f, "{} {}", nanos(self.since), nanos(self.length))
     }
@@ -95,11 +116,6 @@ impl Term {
         }
     }
 
-    /// As long, from then on.
-    pub(crate) fn beginning(self, since: Moment) -> Self {
-        Self { since, ..self }
-    }
-
     /// How much of it is left.
     pub(crate) fn left(&self, now: Moment) -> Duration {
         let wall = now.wall.saturating_sub(self.since.wall);
@@ -114,21 +130,33 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn record(state: State, since: Duration, length: Duration) -> LeaseRecord {
+        LeaseRecord {
+            state,
+            since,
+            length,
+        }
+    }
+
     #[test]
-    fn a_gate_is_one_line() {
-        let held = LeaseRecord {
-            owner: Some(Owner(7)),
-            since: Duration::from_secs(1_740_124_117),
-            length: 45 * SECOND,
-        };
-        assert_eq!(held.to_string(), "held 7 1740124117000000000 45000000000\n");
-        let cool = LeaseRecord::cooling_down(Duration::from_nanos(1), 2 * SECOND);
-        assert_eq!(cool.to_string(), "cool 1 2000000000\n");
-        for record in [held, cool] {
-            assert_eq!(
-                LeaseRecord::parse(record.to_string().as_bytes()),
-                Some(record)
-            );
+    fn a_lease_record_is_one_line() {
+        let since = Duration::from_secs(1_740_124_117);
+        for (record, line) in [
+            (
+                record(State::Held(Owner(7)), since, 45 * SECOND),
+                "held 7 1740124117000000000 45000000000\n",
+            ),
+            (
+                record(State::TakenOver(Owner(8)), since, 45 * SECOND),
+                "taken 8 1740124117000000000 45000000000\n",
+            ),
+            (
+                record(State::CoolingDown, Duration::from_nanos(1), 2 * SECOND),
+                "cool 1 2000000000\n",
+            ),
+        ] {
+            assert_eq!(record.to_string(), line);
+            assert_eq!(LeaseRecord::parse(line.as_bytes()), Some(record));
         }
     }
 
@@ -145,6 +173,7 @@ mod tests {
             "cool 1 99999999999999999999\n",
             "held 1 2\n",
             "held x 1 2\n",
+            "taken 1 2\n",
             "warm 1 2\n",
             "cool 1 2\n\n",
         ] {
@@ -155,12 +184,12 @@ mod tests {
 
     #[test]
     fn the_longest_times_can_be_written() {
-        let endless = LeaseRecord::cooling_down(Duration::MAX, Duration::MAX);
+        let endless = record(State::CoolingDown, Duration::MAX, Duration::MAX);
         assert_eq!(
             endless.to_string(),
             "cool 18446744073709551615 18446744073709551615\n"
         );
         let seen = Moment::default();
-        assert_eq!(endless.term(seen).left(seen), 3600 * SECOND);
+        assert_eq!(endless.left(seen), 3600 * SECOND);
     }
 }

@@ -85,6 +85,7 @@ mod disk;
 #[cfg(test)]
 #[cfg(unix)]
 mod faults;
+mod files;
 mod folder;
 mod lease;
 mod lease_record;
