@@ -178,6 +178,48 @@ fn a_step_of_a_save_that_fails_once_costs_that_save_alone() {
 }
 
 #[test]
+fn what_heals_by_itself_is_an_outage_and_what_does_not_is_misconfigured() {
+    let outages = [
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::IO,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::STALE,
+        Errno::TIMEDOUT,
+        Errno::INTR,
+        Errno::BUSY,
+        // The folder was removed meanwhile; the next call makes it again.
+        Errno::NOENT,
+    ];
+    let settings = [
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::ROFS,
+        Errno::NOTDIR,
+        Errno::LOOP,
+        Errno::NAMETOOLONG,
+    ];
+    let errnos = outages.map(|it| (it, false)).into_iter();
+    for (errno, misconfigured) in errnos.chain(settings.map(|it| (it, true))) {
+        for step in [
+            Step::Write,
+            Step::Sync,
+            Step::SyncFolder,
+            Step::Rename,
+            Step::Lock,
+        ] {
+            let (_dir, faults, failing, _) = scene();
+            faults.set(step, errno, 1);
+            let error = failing.save(key(), &record(0), None, LIFE).unwrap_err();
+            assert_eq!(error.is_misconfigured(), misconfigured, "{step:?}: {error}");
+            assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_synced_fails_the_save_unless_it_needs_none() {
     let (_dir, faults, failing, sound) = scene();
     faults.set(Step::SyncFolder, Errno::IO, 1);

@@ -77,7 +77,7 @@ impl Files<'_> {
                 Ok(record) => return Ok(Found::Record(record)),
                 Err(RecordError::Damaged(part)) => Defect::Damaged(part),
                 Err(error) => {
-                    return Err(StoreError::new(format_args!(
+                    return Err(StoreError::misconfigured(format_args!(
                         "{}: {error}; it was left as it is: update this program, or give the store another folder",
                         path.display()
                     )));

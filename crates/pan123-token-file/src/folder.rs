@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use pan123_token_cache::StoreError;
 
-use crate::disk::{Disk, RealDisk, failed};
+use crate::disk::{CHOOSE_A_FOLDER, Disk, RealDisk, failed, failed_with};
 use crate::files::Files;
 use crate::system;
 
@@ -17,17 +17,25 @@ const NAME: &str = "pan123-token";
 pub(crate) struct Folder {
     path: PathBuf,
     disk: Box<dyn Disk>,
+    /// The user's state directory, which the environment names.
+    is_default: bool,
 }
 
 impl Folder {
     /// In the user's state directory.
     pub(crate) fn of_user() -> Result<Self, StoreError> {
         let user = etcetera::choose_base_strategy().map_err(|_| {
-            StoreError::new("there is no home directory: give the store a folder to keep tokens in")
+            StoreError::misconfigured(format_args!(
+                "there is no home directory: set {}, or give the store a folder to keep tokens in",
+                system::HOME
+            ))
         })?;
         // Windows has no such directory; its strategy's cache is the local application data, which isn't cleared.
         let state = user.state_dir().unwrap_or_else(|| user.cache_dir());
-        Ok(Self::at(state.join(NAME)))
+        Ok(Self {
+            is_default: true,
+            ..Self::at(state.join(NAME))
+        })
     }
 
     pub(crate) fn at(path: PathBuf) -> Self {
@@ -35,6 +43,7 @@ impl Folder {
             // A process that changes its working directory stays with its folder. An empty path fails when it is used.
             path: std::path::absolute(&path).unwrap_or(path),
             disk: Box::new(RealDisk),
+            is_default: false,
         }
     }
 
@@ -54,19 +63,19 @@ impl Folder {
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("use the folder", &self.path, &error)),
+            Err(error) => return Err(self.failed("use", &error)),
         };
         let path = self.path.display();
         if !metadata.is_dir() {
-            Err(StoreError::new(format_args!(
+            Err(StoreError::misconfigured(format_args!(
                 "{path} is no folder: give the store one"
             )))
         } else if system::is_foreign(&metadata) {
-            Err(StoreError::new(format_args!(
+            Err(StoreError::misconfigured(format_args!(
                 "the folder {path} belongs to another user: give the store one of your own"
             )))
         } else if let Some(mode) = system::writable_by_others(&metadata) {
-            Err(StoreError::new(format_args!(
+            Err(StoreError::misconfigured(format_args!(
                 "other users may write to the folder {path} (mode {mode:o}): run chmod go-w on it, or give the store another"
             )))
         } else {
@@ -85,11 +94,33 @@ impl Folder {
         system::folder_builder()
             .recursive(true)
             .create(&self.path)
-            .map_err(|error| failed("make the folder", &self.path, &error))?;
+            .map_err(|error| match error.kind() {
+                // Where no folder can be made, as in /proc.
+                io::ErrorKind::NotFound => self.nowhere(&error),
+                _ => self.failed("make", &error),
+            })?;
         // Perhaps by another process meanwhile; and nothing is made of an empty path.
-        self.files()?.ok_or_else(|| {
-            let error = io::ErrorKind::NotFound.into();
-            failed("make the folder", &self.path, &error)
-        })
+        self.files()?
+            .ok_or_else(|| self.nowhere(&io::ErrorKind::NotFound.into()))
+    }
+
+    fn nowhere(&self, error: &io::Error) -> StoreError {
+        StoreError::misconfigured(format_args!(
+            "can't make the folder {}: {error}; {CHOOSE_A_FOLDER}",
+            self.path.display()
+        ))
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> StoreError {
+        let what = format!("{what} the folder");
+        if self.is_default {
+            let advice = format!(
+                "set {} to a folder that you may write to, or give the store another",
+                system::HOME
+            );
+            failed_with(&what, &self.path, error, &advice)
+        } else {
+            failed(&what, &self.path, error)
+        }
     }
 }

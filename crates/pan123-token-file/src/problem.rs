@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use pan123_token_cache::StoreError;
 use zeroize::Zeroizing;
 
+use crate::disk::is_lasting;
 use crate::system;
 
 /// A stored token that was passed over, because of what is wrong with its file. It counts as absent.
@@ -33,12 +34,17 @@ impl FileProblem {
             return Ok(());
         }
         fs::rename(&self.path, &self.aside).map_err(|error| {
-            StoreError::new(format_args!(
+            let line = format_args!(
                 "{} {}, and can't be moved to {}: {error}; remove one of them",
                 self.path.display(),
                 self.defect,
                 self.aside.display()
-            ))
+            );
+            if is_lasting(&error) {
+                StoreError::misconfigured(line)
+            } else {
+                StoreError::new(line)
+            }
         })
     }
 }

@@ -1,6 +1,21 @@
 //! What only Unix has: owners, modes, flags of `open`, error numbers. Elsewhere there is nothing to check.
 
+use std::io;
+
 pub(crate) use here::*;
+
+fn is_wrong_place(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::PermissionDenied
+            | Kind::ReadOnlyFilesystem
+            | Kind::NotADirectory
+            | Kind::AlreadyExists
+            | Kind::InvalidFilename
+            | Kind::InvalidInput
+    )
+}
 
 #[cfg(unix)]
 mod here {
@@ -45,6 +60,14 @@ mod here {
         (mode & any_of != 0).then_some(mode)
     }
 
+    /// What the user's state directory is found by.
+    pub(crate) const HOME: &str = "HOME or XDG_STATE_HOME";
+
+    /// Whether this is an error of the place or of its permissions, which another attempt meets again.
+    pub(crate) fn means_wrong_place(error: &io::Error) -> bool {
+        Errno::from_io_error(error) == Some(Errno::LOOP) || super::is_wrong_place(error.kind())
+    }
+
     /// Whether this is how a file system says that it has no locks.
     pub(crate) fn means_no_locks(error: &io::Error) -> bool {
         let no_locks = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP];
@@ -80,6 +103,12 @@ mod here {
 
     pub(crate) fn means_no_locks(error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::Unsupported
+    }
+
+    pub(crate) const HOME: &str = "LOCALAPPDATA";
+
+    pub(crate) fn means_wrong_place(error: &io::Error) -> bool {
+        super::is_wrong_place(error.kind())
     }
 }
 

@@ -14,6 +14,8 @@ mod problems;
 mod processes;
 mod record;
 mod scene;
+mod settings;
+mod users;
 
 use std::thread::sleep;
 

@@ -9,7 +9,7 @@ use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::record::{LIFE, SECOND, key, record};
+use crate::record::{SECOND, key, record};
 use crate::scene::{Scene, mode_of, set_mode};
 
 fn is_root() -> bool {
@@ -308,49 +308,6 @@ fn a_lease_record_that_cannot_be_read_counts_as_absent_and_is_replaced() {
         set_mode(&path, mode);
         is_replaced();
     }
-    fs::create_dir(&path).unwrap();
-    let lease = scene.store.lease(key(), Owner(1), SECOND);
-    assert_eq!(
-        scene.plain(&lease.unwrap_err().to_string()),
-        "can't write DIR/KEY.v1.gate: Is a directory (os error 21); remove the directory"
-    );
-}
-
-#[test]
-fn a_folder_that_others_may_write_to_is_refused() {
-    let scene = Scene::with_record(0);
-    for mode in [0o770, 0o702, 0o1777] {
-        set_mode(scene.dir(), mode);
-        let said = format!(
-            "other users may write to the folder DIR (mode {:o}): run chmod go-w on it, or give the store another",
-            mode & 0o777
-        );
-        assert_eq!(scene.save_fails(1), said);
-        let load = scene.store.load(key()).unwrap_err();
-        assert_eq!(scene.plain(&load.to_string()), said);
-        let lease = scene.store.lease(key(), Owner(1), SECOND).unwrap_err();
-        assert_eq!(scene.plain(&lease.to_string()), said);
-    }
-    // Others may see what is in it; they can't read it.
-    set_mode(scene.dir(), 0o755);
-    assert_eq!(scene.load(), Some(record(0)));
-}
-
-#[test]
-fn another_users_folder_is_refused() {
-    let scene = Scene::new();
-    let dir = if is_root() {
-        chown(scene.dir(), Some(12_345), None).unwrap();
-        scene.dir()
-    } else {
-        Path::new("/usr")
-    };
-    let error = FileStore::in_dir(dir).load(key()).unwrap_err();
-    let dir = dir.display();
-    assert_eq!(
-        error.to_string(),
-        format!("the folder {dir} belongs to another user: give the store one of your own")
-    );
 }
 
 #[test]
@@ -360,36 +317,6 @@ fn a_folder_may_be_reached_through_a_link() {
     symlink(scene.dir(), &link).unwrap();
     let stored = FileStore::in_dir(link).load(key()).unwrap().unwrap();
     assert_eq!(stored.record, record(0));
-}
-
-#[test]
-fn a_place_that_can_be_no_folder_is_refused() {
-    let scene = Scene::new();
-    let file = scene.dir().join("file");
-    fs::write(&file, "").unwrap();
-    let refusal = |store: &FileStore| {
-        let error = store.save(key(), &record(0), None, LIFE).unwrap_err();
-        scene.plain(&error.to_string())
-    };
-    assert_eq!(
-        refusal(&FileStore::in_dir(&file)),
-        "DIR/file is no folder: give the store one"
-    );
-    assert_eq!(
-        refusal(&FileStore::in_dir(file.join("below"))),
-        "can't use the folder DIR/file/below: Not a directory (os error 20); give the store a folder that you may \
-         write to"
-    );
-    symlink("nowhere", scene.dir().join("dangling")).unwrap();
-    assert_eq!(
-        refusal(&FileStore::in_dir(scene.dir().join("dangling"))),
-        "can't make the folder DIR/dangling: File exists (os error 17); check the disk, or give the store another \
-         folder"
-    );
-    assert_eq!(
-        refusal(&FileStore::in_dir("")),
-        "can't make the folder : entity not found; give the store a folder that you may write to"
-    );
 }
 
 fn make_fifo(path: &Path) {

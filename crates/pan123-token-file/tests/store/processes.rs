@@ -19,6 +19,7 @@ use rustix::process::{
 
 use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, clock, set_mode};
+use crate::settings::say_lease;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -237,6 +238,8 @@ pub(crate) fn run_task() {
         ["default-folder"] => say(FileStore::new().unwrap().dir().display()),
         ["full-disk"] => crate::full_disk::on_a_full_disk(),
         ["read-only"] => crate::full_disk::on_a_read_only_file_system(),
+        ["lease-at-home"] => say(say_lease(FileStore::new())),
+        ["lease-in", dir] => say(say_lease(Ok(FileStore::in_dir(dir)))),
         ["save", dir, first] => {
             save_share(Path::new(dir), first.parse().unwrap());
             say("saved");
@@ -284,7 +287,11 @@ pub(crate) struct Process {
 
 /// A command line that carries out a task.
 pub(crate) fn command(program: &[&str], task: &str) -> Command {
-    let this = env::current_exe().unwrap();
+    command_of(&env::current_exe().unwrap(), program, task)
+}
+
+/// A command line by which a copy of this program carries out a task.
+pub(crate) fn command_of(this: &Path, program: &[&str], task: &str) -> Command {
     let mut words = program.iter().map(AsRef::as_ref).chain([this.as_os_str()]);
     let mut command = Command::new(words.next().unwrap());
     command
