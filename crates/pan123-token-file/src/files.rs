@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::disk::{Disk, failed};
 use crate::lease_record::LeaseRecord;
 use crate::problem::{Defect, FileProblem, Unread, read};
-use crate::system;
+use crate::system::{self, Users};
 
 /// One byte more than the longest record, which is enough to see that a file is longer.
 const RECORD_BYTES: usize = 64 * 1024 + 1;
@@ -58,10 +58,12 @@ pub(crate) enum Found {
     Bad(FileProblem),
 }
 
+/// The files in a folder that may be used, by these users.
 #[derive(Clone, Copy)]
 pub(crate) struct Files<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) disk: &'a dyn Disk,
+    pub(crate) users: Users,
 }
 
 impl Files<'_> {
@@ -72,7 +74,7 @@ impl Files<'_> {
     /// Reads the record. Needs no lock, since records are renamed into place.
     pub(crate) fn find(&self, key: StoreKey) -> Result<Found, StoreError> {
         let path = self.file(key, Part::Record);
-        let defect = match read(&path, RECORD_BYTES) {
+        let defect = match read(&path, RECORD_BYTES, self.users) {
             Ok(bytes) => match Record::decode(&bytes) {
                 Ok(record) => return Ok(Found::Record(record)),
                 Err(RecordError::Damaged(part)) => Defect::Damaged(part),
@@ -128,7 +130,12 @@ impl Files<'_> {
 
     /// The lease record, if it can be read.
     pub(crate) fn lease_record(&self, key: StoreKey) -> Option<LeaseRecord> {
-        let bytes = read(&self.file(key, Part::LeaseRecord), LEASE_RECORD_BYTES).ok()?;
+        let bytes = read(
+            &self.file(key, Part::LeaseRecord),
+            LEASE_RECORD_BYTES,
+            self.users,
+        )
+        .ok()?;
         LeaseRecord::parse(&bytes)
     }
 
@@ -149,16 +156,25 @@ impl Files<'_> {
     }
 
     fn write(&self, key: StoreKey, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
-        let mut file = tempfile::Builder::new()
+        let mut file = self.create(key)?;
+        match self.disk.write(file.as_file_mut(), bytes) {
+            Ok(()) => Ok(file),
+            Err(error) => Err(failed("write", file.path(), &error)),
+        }
+    }
+
+    /// Creates an empty file, which is removed unless it is put in some place.
+    pub(crate) fn create(&self, key: StoreKey) -> Result<NamedTempFile, StoreError> {
+        let file = tempfile::Builder::new()
             .prefix(&stem(key))
             .suffix(".tmp")
             .make_in(self.folder, |path| {
                 system::options().write(true).create_new(true).open(path)
             })
             .map_err(|error| failed("write to", self.folder, &error))?;
-        match self.disk.write(file.as_file_mut(), bytes) {
+        match self.users.admit_to(file.as_file()) {
             Ok(()) => Ok(file),
-            Err(error) => Err(failed("write", file.path(), &error)),
+            Err(error) => Err(failed("give its group a file in", self.folder, &error)),
         }
     }
 

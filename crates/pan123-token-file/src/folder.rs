@@ -9,7 +9,7 @@ use pan123_token_cache::StoreError;
 
 use crate::disk::{CHOOSE_A_FOLDER, Disk, RealDisk, failed, failed_with};
 use crate::files::Files;
-use crate::system;
+use crate::system::{self, Users};
 
 /// The folder's name in the user's state directory.
 const NAME: &str = "pan123-token";
@@ -19,6 +19,8 @@ pub(crate) struct Folder {
     disk: Box<dyn Disk>,
     /// The user's state directory, which the environment names.
     is_default: bool,
+    /// Its group shares it.
+    by_group: bool,
 }
 
 impl Folder {
@@ -44,6 +46,14 @@ impl Folder {
             path: std::path::absolute(&path).unwrap_or(path),
             disk: Box::new(RealDisk),
             is_default: false,
+            by_group: false,
+        }
+    }
+
+    pub(crate) fn shared_by_group(path: PathBuf) -> Self {
+        Self {
+            by_group: true,
+            ..Self::at(path)
         }
     }
 
@@ -62,28 +72,25 @@ impl Folder {
     pub(crate) fn files(&self) -> Result<Option<Files<'_>>, StoreError> {
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if self.by_group {
+                    Err(self.refused(FolderDefect::Absent))
+                } else {
+                    Ok(None)
+                };
+            }
             Err(error) => return Err(self.failed("use", &error)),
         };
-        let path = self.path.display();
-        if !metadata.is_dir() {
-            Err(StoreError::misconfigured(format_args!(
-                "{path} is no folder: give the store one"
-            )))
-        } else if system::is_foreign(&metadata) {
-            Err(StoreError::misconfigured(format_args!(
-                "the folder {path} belongs to another user: give the store one of your own"
-            )))
-        } else if let Some(mode) = system::writable_by_others(&metadata) {
-            Err(StoreError::misconfigured(format_args!(
-                "other users may write to the folder {path} (mode {mode:o}): run chmod go-w on it, or give the store another"
-            )))
+        let users = if metadata.is_dir() {
+            Users::of(&metadata, self.by_group)
         } else {
-            Ok(Some(Files {
-                folder: &self.path,
-                disk: &*self.disk,
-            }))
-        }
+            Err(FolderDefect::NoFolder)
+        };
+        Ok(Some(Files {
+            folder: &self.path,
+            disk: &*self.disk,
+            users: users.map_err(|defect| self.refused(defect))?,
+        }))
     }
 
     /// Its files. It is made where it isn't there.
@@ -102,6 +109,41 @@ impl Folder {
         // Perhaps by another process meanwhile; and nothing is made of an empty path.
         self.files()?
             .ok_or_else(|| self.nowhere(&io::ErrorKind::NotFound.into()))
+    }
+
+    /// What is wrong with it, and what to set.
+    fn refused(&self, defect: FolderDefect) -> StoreError {
+        let path = self.path.display();
+        let by_group = self.by_group;
+        StoreError::misconfigured(match defect {
+            FolderDefect::NoFolder => format!("{path} is no folder: give the store one"),
+            FolderDefect::Absent => format!(
+                "there is no folder {path}: make it, run chgrp on it for the group that is to share it, and chmod 2770"
+            ),
+            FolderDefect::Foreign if by_group => format!(
+                "the folder {path} belongs to another user: run chown root on it, or give the store another"
+            ),
+            FolderDefect::Foreign => {
+                format!("the folder {path} belongs to another user: give the store one of your own")
+            }
+            FolderDefect::Open(mode) => format!(
+                "other users may write to the folder {path} (mode {mode:o}): run chmod {} on it, or give the store \
+                 another",
+                if by_group { "o-w" } else { "go-w" }
+            ),
+            FolderDefect::Closed(mode) => format!(
+                "the group of the folder {path} may not write to it (mode {mode:o}): run chmod g+rwx on it, or give the \
+                 store another"
+            ),
+            FolderDefect::Sticky(mode) => format!(
+                "no user may replace another's files in the folder {path} (mode {mode:o}): run chmod -t on it, or give \
+                 the store another"
+            ),
+            #[cfg(not(unix))]
+            FolderDefect::NoGroups => {
+                format!("the folder {path} can't be shared by a group: that takes Unix")
+            }
+        })
     }
 
     fn nowhere(&self, error: &io::Error) -> StoreError {
@@ -123,4 +165,21 @@ impl Folder {
             failed(&what, &self.path, error)
         }
     }
+}
+
+/// Why a folder isn't used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is nothing to check"))]
+pub(crate) enum FolderDefect {
+    NoFolder,
+    /// And this process doesn't know for which group to make it.
+    Absent,
+    Foreign,
+    /// To other users, with these permissions.
+    Open(u32),
+    /// To the group that is to share it, with these permissions.
+    Closed(u32),
+    Sticky(u32),
+    #[cfg(not(unix))]
+    NoGroups,
 }

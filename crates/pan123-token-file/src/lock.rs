@@ -11,7 +11,7 @@ use pan123_token_cache::{StoreError, StoreKey};
 use crate::disk::failed;
 use crate::files::{Files, Part};
 use crate::problem::{Defect, inspect};
-use crate::system;
+use crate::system::{self, Users};
 
 /// How long the lock on changes is waited for. It is held for a few file operations, none of which syncs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ pub(crate) enum Attempt {
 impl Files<'_> {
     /// Tries to get the lock that the holder of the lease has.
     pub(crate) fn lock_for_lease(&self, key: StoreKey) -> Result<Attempt, StoreError> {
-        self.try_lock(&self.file(key, Part::Lease))
+        self.try_lock(key, Part::Lease)
     }
 
     /// Waits for the lock under which the record and the lease record are compared and replaced.
@@ -43,10 +43,9 @@ impl Files<'_> {
     /// After 2 seconds its holder was stopped in the middle of that. Then there is none, as on a file system without locks:
     /// two changes may meet, which costs an extra request at the worst. To fail would cost the token.
     pub(crate) fn lock_for_change(&self, key: StoreKey) -> Result<Option<Lock>, StoreError> {
-        let path = self.file(key, Part::Change);
         let begun = Instant::now();
         loop {
-            match self.try_lock(&path)? {
+            match self.try_lock(key, Part::Change)? {
                 Attempt::Taken(lock) => return Ok(Some(lock)),
                 Attempt::Busy if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
                 Attempt::Busy | Attempt::Unusable => return Ok(None),
@@ -55,8 +54,9 @@ impl Files<'_> {
     }
 
     /// Tries to get the lock on a file, which is created where it isn't there.
-    fn try_lock(&self, path: &Path) -> Result<Attempt, StoreError> {
-        let Some(file) = open(path)? else {
+    fn try_lock(&self, key: StoreKey, part: Part) -> Result<Attempt, StoreError> {
+        let path = self.file(key, part);
+        let Some(file) = self.open_lock(key, &path)? else {
             return Ok(Attempt::Unusable);
         };
         match self.disk.try_lock(&file) {
@@ -65,26 +65,36 @@ impl Files<'_> {
             Err(TryLockError::Error(error)) if system::means_no_locks(&error) => {
                 Ok(Attempt::Unusable)
             }
-            Err(TryLockError::Error(error)) => Err(failed("lock", path, &error)),
+            Err(TryLockError::Error(error)) => Err(failed("lock", &path, &error)),
         }
     }
-}
 
-/// `None` where there is something that can't be locked.
-fn open(path: &Path) -> Result<Option<File>, StoreError> {
-    if let Ok(metadata) = path.symlink_metadata()
-        && let Err(defect) = inspect(&metadata)
-        // Its mode doesn't matter: it is empty.
-        && !matches!(defect, Defect::Open(_))
-    {
-        return Ok(None);
-    }
-    // For writing, too: without that, NFS gives no lock.
-    let mut options = system::options();
-    match options.read(true).write(true).create(true).open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && path.exists() => Ok(None),
-        Err(error) => Err(failed("open", path, &error)),
+    /// `None` where there is something that can't be locked.
+    fn open_lock(&self, key: StoreKey, path: &Path) -> Result<Option<File>, StoreError> {
+        // For writing, too: without that, NFS gives no lock.
+        let mut options = system::options();
+        options.read(true).write(true);
+        if let Ok(metadata) = path.symlink_metadata() {
+            match inspect(&metadata, self.users) {
+                // Who may read it doesn't matter: it is empty.
+                Ok(()) | Err(Defect::Open(_) | Defect::Closed(_)) => {}
+                Err(_) => return Ok(None),
+            }
+        } else if self.users != Users::One {
+            // Put there with its mode: before, the others couldn't open it.
+            match self.create(key)?.persist_noclobber(path) {
+                Ok(file) => return Ok(Some(file)),
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed("write", path, &error.error)),
+            }
+        }
+        match options.create(self.users == Users::One).open(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && path.exists() => {
+                Ok(None)
+            }
+            Err(error) => Err(failed("open", path, &error)),
+        }
     }
 }
 

@@ -43,6 +43,16 @@ impl FileStore {
         Self::on(Folder::at(path.into()))
     }
 
+    /// Keeps tokens in this folder, for all users of its group: a service and an operator, say.
+    ///
+    /// The folder must be there, and be root's or this user's; its group, and no other users, may write to it
+    /// (`install -d -g GROUP -m 2770 FOLDER`, as root). The files are given to that group, with mode 0660, whatever the umask
+    /// says. A member of the group can read the token and can replace it. Where these things are not so, each call says what
+    /// to set. On Unix alone: elsewhere each call fails.
+    pub fn shared_by_group(path: impl Into<PathBuf>) -> Self {
+        Self::on(Folder::shared_by_group(path.into()))
+    }
+
     pub(crate) fn on(folder: Folder) -> Self {
         Self {
             folder,

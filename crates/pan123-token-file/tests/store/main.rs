@@ -9,6 +9,7 @@
 
 mod clocks;
 mod full_disk;
+mod group;
 mod layout;
 mod problems;
 mod processes;

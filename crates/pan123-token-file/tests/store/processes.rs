@@ -114,7 +114,7 @@ fn a_process_that_is_killed_leaves_the_lease_at_once() {
 fn the_lease_of_a_stopped_process_is_taken_over_after_its_term() {
     let scene = Scene::new();
     let mut holder = Process::holder(scene.dir(), HOUR);
-    holder.signal(Signal::STOP);
+    holder.stop();
     let clock = clock();
     let store = FileStore::in_dir(scene.dir()).with_clock(clock.clone());
 
@@ -150,7 +150,7 @@ fn the_lease_of_a_stopped_process_is_taken_over_after_its_term() {
 fn of_many_processes_behind_a_stopped_one_one_takes_the_lease_over() {
     let scene = Scene::with_record(0);
     let holder = Process::holder(scene.dir(), Duration::from_millis(1));
-    holder.signal(Signal::STOP);
+    holder.stop();
     let mut processes: Vec<_> = (2..=11)
         .map(|owner| Process::lease(scene.dir(), owner, HOUR))
         .collect();
@@ -238,6 +238,15 @@ pub(crate) fn run_task() {
         ["default-folder"] => say(FileStore::new().unwrap().dir().display()),
         ["full-disk"] => crate::full_disk::on_a_full_disk(),
         ["read-only"] => crate::full_disk::on_a_read_only_file_system(),
+        ["shared", owner, umask, dir] => {
+            let umask = u32::from_str_radix(umask, 8).unwrap();
+            rustix::process::umask(rustix::fs::Mode::from(umask));
+            let store = FileStore::shared_by_group(dir);
+            let owner = owner.parse().unwrap();
+            for call in std::io::stdin().lines() {
+                say(crate::group::answer(&store, owner, &call.unwrap()));
+            }
+        }
         ["lease-at-home"] => say(say_lease(FileStore::new())),
         ["lease-in", dir] => say(say_lease(Ok(FileStore::in_dir(dir)))),
         ["save", dir, first] => {
@@ -333,6 +342,16 @@ impl Process {
         holder
     }
 
+    /// What it answers to a line.
+    pub(crate) fn ask(&mut self, line: &str) -> String {
+        writeln!(self.input, "{line}").unwrap();
+        self.answer()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
     fn go_on(&mut self) {
         writeln!(self.input).unwrap();
     }
@@ -354,7 +373,7 @@ impl Process {
     }
 
     /// Ends it as a crash would.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
