@@ -98,6 +98,14 @@ impl Folder {
         if let Some(files) = self.files()? {
             return Ok(files);
         }
+        if let Some((place, owner)) = system::shut_out_by_making(&self.path) {
+            return Err(StoreError::misconfigured(format_args!(
+                "root would shut user {owner} out by making the folder {} in {}: run as that user, or with a home of \
+                 root's own (sudo -H), or make the folder first",
+                self.path.display(),
+                place.display()
+            )));
+        }
         system::folder_builder()
             .recursive(true)
             .create(&self.path)

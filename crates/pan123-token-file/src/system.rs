@@ -22,6 +22,7 @@ mod here {
     use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
     use std::io;
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+    use std::path::Path;
 
     use rustix::fs::OFlags;
     use rustix::io::Errno;
@@ -107,6 +108,16 @@ mod here {
         builder
     }
 
+    /// The place where root would make this folder, and the user whose place that is and who couldn't use the folder then.
+    pub(crate) fn shut_out_by_making(folder: &Path) -> Option<(&Path, u32)> {
+        if !geteuid().is_root() {
+            return None;
+        }
+        let mut places = folder.ancestors().skip(1);
+        let (place, metadata) = places.find_map(|it| Some((it, it.metadata().ok()?)))?;
+        (metadata.uid() != 0).then_some((place, metadata.uid()))
+    }
+
     /// Whether this is an error of the place or of its permissions, which another attempt meets again.
     pub(crate) fn means_wrong_place(error: &io::Error) -> bool {
         Errno::from_io_error(error) == Some(Errno::LOOP) || super::is_wrong_place(error.kind())
@@ -124,6 +135,7 @@ mod here {
 mod here {
     use std::fs::{DirBuilder, File, Metadata, OpenOptions};
     use std::io;
+    use std::path::Path;
 
     use crate::folder::FolderDefect;
     use crate::problem::Defect;
@@ -160,6 +172,10 @@ mod here {
 
     pub(crate) fn folder_builder() -> DirBuilder {
         DirBuilder::new()
+    }
+
+    pub(crate) fn shut_out_by_making(_: &Path) -> Option<(&Path, u32)> {
+        None
     }
 
     pub(crate) fn means_wrong_place(error: &io::Error) -> bool {

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
-use pan123_token_cache::{Owner, StoreError, TokenStore as _};
+use pan123_token_cache::{Lease, Owner, StoreError, TokenStore as _};
 use pan123_token_file::FileStore;
 
-use crate::processes::Process;
+use crate::processes::{Process, command};
 use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, set_mode};
 use crate::users::Users;
@@ -193,6 +193,38 @@ fn a_user_without_a_home_is_misconfigured() {
         "misconfigured: there is no home directory: set HOME or XDG_STATE_HOME, or give the store a folder to keep \
          tokens in"
     );
+}
+
+#[test]
+fn root_makes_no_folder_that_would_shut_the_owner_of_the_place_out() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: it takes root");
+        return;
+    }
+    let scene = Scene::new();
+    let home = scene.dir().join("home");
+    fs::create_dir_all(home.join(".local")).unwrap();
+    for owned in [&home, &home.join(".local")] {
+        chown(owned, Some(12_001), Some(12_001)).unwrap();
+    }
+    let said = "root would shut user 12001 out by making the folder DIR/home/.local/state/pan123-token in DIR/home/.local: \
+                run as that user, or with a home of root's own (sudo -H), or make the folder first";
+    is_refused(&scene, home.join(".local/state/pan123-token"), said);
+    // As with sudo -E.
+    let mut command = command(&[], "lease-at-home");
+    command.env("HOME", &home).env_remove("XDG_STATE_HOME");
+    let answer = Process::of(&mut command).answer();
+    assert_eq!(scene.plain(&answer), format!("misconfigured: {said}"));
+    assert!(!home.join(".local/state").exists());
+
+    // One that was made on purpose is used, and one of the owner's makes its own.
+    let store = FileStore::in_dir(home.join("roots"));
+    fs::create_dir(store.dir()).unwrap();
+    let lease = store.lease(key(), Owner(1), SECOND).unwrap();
+    assert_eq!(lease, Lease::Granted(None));
+    set_mode(scene.dir(), 0o755);
+    let answer = as_another_user("lease-at-home", home.to_str().unwrap());
+    assert_eq!(answer.as_deref(), Some("Granted(None)"));
 }
 
 /// What a process says of asking for the lease.
