@@ -1,9 +1,8 @@
 //! The files in a folder that may be used.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use pan123_token_cache::{Record, RecordError, StoreError, StoreKey};
 use tempfile::NamedTempFile;
@@ -17,8 +16,6 @@ use crate::system::{self, Users};
 /// One byte more than the longest record, which is enough to see that a file is longer.
 const RECORD_BYTES: usize = 64 * 1024 + 1;
 const LEASE_RECORD_BYTES: usize = 256;
-/// The age at which a temporary file isn't being written any more.
-const LEFT_BEHIND: Duration = Duration::from_secs(600);
 
 /// What is in a key's files.
 #[derive(Clone, Copy)]
@@ -31,8 +28,21 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// Those that others are changed under come last.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Record,
+        Self::Damaged,
+        Self::LeaseRecord,
+        Self::Lease,
+        Self::Change,
+    ];
+
+    pub(crate) fn with_ending(ending: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.ending() == ending)
+    }
+
     /// How the file's name ends.
-    fn ending(self) -> &'static str {
+    pub(crate) fn ending(self) -> &'static str {
         match self {
             Self::Record => "json",
             // As the first version calls it.
@@ -46,7 +56,7 @@ impl Part {
 }
 
 /// How the names of a key's files begin: with the key and the version of the format.
-fn stem(key: StoreKey) -> String {
+pub(crate) fn stem(key: StoreKey) -> String {
     format!("{key}.v1.")
 }
 
@@ -73,7 +83,10 @@ impl Files<'_> {
 
     /// Reads the record. Needs no lock, since records are renamed into place.
     pub(crate) fn find(&self, key: StoreKey) -> Result<Found, StoreError> {
-        let path = self.file(key, Part::Record);
+        self.find_at(self.file(key, Part::Record))
+    }
+
+    pub(crate) fn find_at(&self, path: PathBuf) -> Result<Found, StoreError> {
         let defect = match read(&path, RECORD_BYTES, self.users) {
             Ok(bytes) => match Record::decode(&bytes) {
                 Ok(record) => return Ok(Found::Record(record)),
@@ -90,9 +103,9 @@ impl Files<'_> {
             Err(Unread::Failed(error)) => return Err(failed("read", &path, &error)),
         };
         Ok(Found::Bad(FileProblem {
+            aside: path.with_extension(Part::Damaged.ending()),
             path,
             defect,
-            aside: self.file(key, Part::Damaged),
         }))
     }
 
@@ -103,7 +116,7 @@ impl Files<'_> {
         record: &Record,
     ) -> Result<NamedTempFile, StoreError> {
         let form = Zeroizing::new(record.encode());
-        let file = self.write(key, form.as_bytes())?;
+        let file = self.write(&self.file(key, Part::Record), form.as_bytes())?;
         match self.disk.sync(file.as_file()) {
             Ok(()) => Ok(file),
             Err(error) => Err(failed("sync", file.path(), &error)),
@@ -145,8 +158,9 @@ impl Files<'_> {
         key: StoreKey,
         record: &LeaseRecord,
     ) -> Result<(), StoreError> {
-        let file = self.write(key, record.to_string().as_bytes())?;
-        self.rename(file, &self.file(key, Part::LeaseRecord))
+        let path = self.file(key, Part::LeaseRecord);
+        let file = self.write(&path, record.to_string().as_bytes())?;
+        self.rename(file, &path)
     }
 
     fn rename(&self, file: NamedTempFile, to: &Path) -> Result<(), StoreError> {
@@ -155,18 +169,21 @@ impl Files<'_> {
             .map_err(|error| failed("write", to, &error))
     }
 
-    fn write(&self, key: StoreKey, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
-        let mut file = self.create(key)?;
+    /// Writes a file that is to be put in this place.
+    fn write(&self, place: &Path, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
+        let mut file = self.create(place)?;
         match self.disk.write(file.as_file_mut(), bytes) {
             Ok(()) => Ok(file),
             Err(error) => Err(failed("write", file.path(), &error)),
         }
     }
 
-    /// Creates an empty file, which is removed unless it is put in some place.
-    pub(crate) fn create(&self, key: StoreKey) -> Result<NamedTempFile, StoreError> {
+    /// Creates an empty file that is to be put in this place; it is removed if it isn't.
+    pub(crate) fn create(&self, place: &Path) -> Result<NamedTempFile, StoreError> {
+        let mut prefix = place.file_stem().unwrap_or_default().to_owned();
+        prefix.push(".");
         let file = tempfile::Builder::new()
-            .prefix(&stem(key))
+            .prefix(&prefix)
             .suffix(".tmp")
             .make_in(self.folder, |path| {
                 system::options().write(true).create_new(true).open(path)
@@ -177,25 +194,4 @@ impl Files<'_> {
             Err(error) => Err(failed("give its group a file in", self.folder, &error)),
         }
     }
-
-    /// Removes what killed processes left. A writer that was stopped for so long fails when it goes on, and its token is
-    /// offered again.
-    pub(crate) fn sweep(&self, key: StoreKey) {
-        let stem = stem(key);
-        for entry in fs::read_dir(self.folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let is_ours = entry.file_name().to_string_lossy().starts_with(&stem);
-            if is_ours
-                && path.extension().is_some_and(|it| it == "tmp")
-                && age(&entry).is_some_and(|age| age >= LEFT_BEHIND)
-            {
-                // What can't be removed is in no one's way.
-                let _ = fs::remove_file(path);
-            }
-        }
-    }
-}
-
-fn age(entry: &fs::DirEntry) -> Option<Duration> {
-    entry.metadata().ok()?.modified().ok()?.elapsed().ok()
 }

@@ -92,6 +92,7 @@ mod lease_record;
 mod lock;
 mod problem;
 mod store;
+mod sweep;
 mod system;
 
 pub use problem::FileProblem;

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before trying it again.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// How often to open the file again if it was swept from the folder meanwhile.
+const TRIES: u32 = 10;
+
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock(File);
@@ -35,7 +38,7 @@ pub(crate) enum Attempt {
 impl Files<'_> {
     /// Tries to get the lock that the holder of the lease has.
     pub(crate) fn lock_for_lease(&self, key: StoreKey) -> Result<Attempt, StoreError> {
-        self.try_lock(key, Part::Lease)
+        self.try_lock(&self.file(key, Part::Lease))
     }
 
     /// Waits for the lock under which the record and the lease record are compared and replaced.
@@ -43,9 +46,10 @@ impl Files<'_> {
     /// After 2 seconds its holder was stopped in the middle of that. Then there is none, as on a file system without locks:
     /// two changes may meet, which costs an extra request at the worst. To fail would cost the token.
     pub(crate) fn lock_for_change(&self, key: StoreKey) -> Result<Option<Lock>, StoreError> {
+        let path = self.file(key, Part::Change);
         let begun = Instant::now();
         loop {
-            match self.try_lock(key, Part::Change)? {
+            match self.try_lock(&path)? {
                 Attempt::Taken(lock) => return Ok(Some(lock)),
                 Attempt::Busy if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
                 Attempt::Busy | Attempt::Unusable => return Ok(None),
@@ -54,23 +58,30 @@ impl Files<'_> {
     }
 
     /// Tries to get the lock on a file, which is created where it isn't there.
-    fn try_lock(&self, key: StoreKey, part: Part) -> Result<Attempt, StoreError> {
-        let path = self.file(key, part);
-        let Some(file) = self.open_lock(key, &path)? else {
-            return Ok(Attempt::Unusable);
-        };
-        match self.disk.try_lock(&file) {
-            Ok(()) => Ok(Attempt::Taken(Lock(file))),
-            Err(TryLockError::WouldBlock) => Ok(Attempt::Busy),
-            Err(TryLockError::Error(error)) if system::means_no_locks(&error) => {
-                Ok(Attempt::Unusable)
+    pub(crate) fn try_lock(&self, path: &Path) -> Result<Attempt, StoreError> {
+        for _ in 0..TRIES {
+            let Some(file) = self.open_lock(path)? else {
+                return Ok(Attempt::Unusable);
+            };
+            match self.disk.try_lock(&file) {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
+                Err(TryLockError::Error(error)) if system::means_no_locks(&error) => {
+                    return Ok(Attempt::Unusable);
+                }
+                Err(TryLockError::Error(error)) => return Err(failed("lock", path, &error)),
             }
-            Err(TryLockError::Error(error)) => Err(failed("lock", &path, &error)),
+            let lock = Lock(file);
+            // Not if it was swept from the folder between opening and locking: then others have a new one.
+            if system::is_at(&lock.0, path) {
+                return Ok(Attempt::Taken(lock));
+            }
         }
+        Ok(Attempt::Unusable)
     }
 
     /// `None` where there is something that can't be locked.
-    fn open_lock(&self, key: StoreKey, path: &Path) -> Result<Option<File>, StoreError> {
+    fn open_lock(&self, path: &Path) -> Result<Option<File>, StoreError> {
         // For writing, too: without that, NFS gives no lock.
         let mut options = system::options();
         options.read(true).write(true);
@@ -82,7 +93,7 @@ impl Files<'_> {
             }
         } else if self.users != Users::One {
             // Put there with its mode: before, the others couldn't open it.
-            match self.create(key)?.persist_noclobber(path) {
+            match self.create(path)?.persist_noclobber(path) {
                 Ok(file) => return Ok(Some(file)),
                 Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed("write", path, &error.error)),

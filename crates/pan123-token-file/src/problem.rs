@@ -28,6 +28,10 @@ impl FileProblem {
         &self.path
     }
 
+    pub(crate) fn is_damaged(&self) -> bool {
+        matches!(self.defect, Defect::Damaged(_))
+    }
+
     /// Moves a damaged file, or a directory, out of the record's place. Whatever else is there, a rename replaces.
     pub(crate) fn make_way(&self) -> Result<(), StoreError> {
         if !self.defect.is_set_aside() {

@@ -141,7 +141,9 @@ impl TokenStore for FileStore {
         _left: Duration,
     ) -> Result<Saved, StoreError> {
         let files = self.folder.make()?;
-        files.sweep(key);
+        let issued_at = record.issued_at.unix_timestamp();
+        let issued_at = Duration::from_secs(issued_at.try_into().unwrap_or_default());
+        files.sweep(key, self.leases.clock.now().wall, issued_at);
         // All that takes time comes before the lock.
         let draft = files.draft(key, record)?;
         let alone = files.lock_for_change(key)?;

@@ -118,6 +118,15 @@ mod here {
         (metadata.uid() != 0).then_some((place, metadata.uid()))
     }
 
+    /// Whether this open file is the one at the path.
+    pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        match (file.metadata(), path.symlink_metadata()) {
+            (Ok(file), Ok(there)) => identity(file) == identity(there),
+            _ => false,
+        }
+    }
+
     /// Whether this is an error of the place or of its permissions, which another attempt meets again.
     pub(crate) fn means_wrong_place(error: &io::Error) -> bool {
         Errno::from_io_error(error) == Some(Errno::LOOP) || super::is_wrong_place(error.kind())
@@ -172,6 +181,11 @@ mod here {
 
     pub(crate) fn folder_builder() -> DirBuilder {
         DirBuilder::new()
+    }
+
+    pub(crate) fn is_at(_: &File, _: &Path) -> bool {
+        // There is no stable way to ask.
+        true
     }
 
     pub(crate) fn shut_out_by_making(_: &Path) -> Option<(&Path, u32)> {

@@ -16,6 +16,7 @@ mod processes;
 mod record;
 mod scene;
 mod settings;
+mod sweeping;
 mod users;
 
 use std::thread::sleep;
