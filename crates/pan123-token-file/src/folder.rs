@@ -1,81 +1,43 @@
-//! The folder, and what is done in it.
+//! The folder: where it is, and whether it may be used.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use etcetera::BaseStrategy as _;
-use pan123_token_cache::{Record, RecordError, StoreError, StoreKey};
-use tempfile::NamedTempFile;
-use zeroize::Zeroizing;
+use pan123_token_cache::StoreError;
 
-use crate::disk::{Disk, RealDisk, failed};
-use crate::gate::Gate;
-use crate::lock::{self, Attempt, Lock};
-use crate::problem::{Defect, FileProblem, Unread, read};
-use crate::system;
+use crate::disk::{CHOOSE_A_FOLDER, Disk, RealDisk, failed, failed_with};
+use crate::files::Files;
+use crate::system::{self, Users};
 
 /// The folder's name in the user's state directory.
 const NAME: &str = "pan123-token";
-/// One byte more than the longest record, which is enough to see that a file is longer.
-const RECORD_BYTES: usize = 64 * 1024 + 1;
-const GATE_BYTES: usize = 256;
-/// How long the lock of another save is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// The age at which a temporary file isn't being written any more.
-const LEFT_BEHIND: Duration = Duration::from_secs(600);
-
-/// What is in a key's files.
-#[derive(Clone, Copy)]
-enum Part {
-    Record,
-    Gate,
-    Lease,
-    Save,
-    Damaged,
-}
-
-impl Part {
-    /// How the file's name ends.
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Record => "json",
-            Self::Gate => "gate",
-            Self::Lease => "lease",
-            Self::Save => "save",
-            Self::Damaged => "damaged",
-        }
-    }
-}
-
-/// How the names of a key's files begin: with the key and the version of the format.
-fn stem(key: StoreKey) -> String {
-    format!("{key}.v1.")
-}
-
-/// What there is of a record.
-#[derive(Debug)]
-pub(crate) enum Found {
-    Nothing,
-    Record(Record),
-    Bad(FileProblem),
-}
 
 pub(crate) struct Folder {
     path: PathBuf,
     disk: Box<dyn Disk>,
+    /// The user's state directory, which the environment names.
+    is_default: bool,
+    /// Its group shares it.
+    by_group: bool,
 }
 
 impl Folder {
     /// In the user's state directory.
     pub(crate) fn of_user() -> Result<Self, StoreError> {
         let user = etcetera::choose_base_strategy().map_err(|_| {
-            StoreError::new("there is no home directory: give the store a folder to keep tokens in")
+            StoreError::misconfigured(format_args!(
+                "there is no home directory: set {}, or give the store a folder to keep tokens in",
+                system::HOME
+            ))
         })?;
         // Windows has no such directory; its strategy's cache is the local application data, which isn't cleared.
         let state = user.state_dir().unwrap_or_else(|| user.cache_dir());
-        Ok(Self::at(state.join(NAME)))
+        Ok(Self {
+            is_default: true,
+            ..Self::at(state.join(NAME))
+        })
     }
 
     pub(crate) fn at(path: PathBuf) -> Self {
@@ -83,6 +45,15 @@ impl Folder {
             // A process that changes its working directory stays with its folder. An empty path fails when it is used.
             path: std::path::absolute(&path).unwrap_or(path),
             disk: Box::new(RealDisk),
+            is_default: false,
+            by_group: false,
+        }
+    }
+
+    pub(crate) fn shared_by_group(path: PathBuf) -> Self {
+        Self {
+            by_group: true,
+            ..Self::at(path)
         }
     }
 
@@ -97,171 +68,126 @@ impl Folder {
         &self.path
     }
 
-    fn file(&self, key: StoreKey, part: Part) -> PathBuf {
-        self.path.join(stem(key) + part.ending())
-    }
-
-    /// Whether it is there. One that others could change is refused.
-    fn is_there(&self) -> Result<bool, StoreError> {
+    /// Its files, where it is there. One that others could change is refused.
+    pub(crate) fn files(&self) -> Result<Option<Files<'_>>, StoreError> {
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(failed("use the folder", &self.path, &error)),
-        };
-        let path = self.path.display();
-        if !metadata.is_dir() {
-            Err(StoreError::new(format_args!(
-                "{path} is no folder: give the store one"
-            )))
-        } else if system::is_foreign(&metadata) {
-            Err(StoreError::new(format_args!(
-                "the folder {path} belongs to another user: give the store one of your own"
-            )))
-        } else if let Some(mode) = system::writable_by_others(&metadata) {
-            Err(StoreError::new(format_args!(
-                "other users may write to the folder {path} (mode {mode:o}): run chmod go-w on it, or give the store another"
-            )))
-        } else {
-            Ok(true)
-        }
-    }
-
-    /// Makes it, where it isn't there.
-    pub(crate) fn make(&self) -> Result<(), StoreError> {
-        if !self.is_there()? {
-            system::folder_builder()
-                .recursive(true)
-                .create(&self.path)
-                .map_err(|error| failed("make the folder", &self.path, &error))?;
-            // Perhaps by another process meanwhile; and nothing is made of an empty path.
-            if !self.is_there()? {
-                let error = io::ErrorKind::NotFound.into();
-                return Err(failed("make the folder", &self.path, &error));
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if self.by_group {
+                    Err(self.refused(FolderDefect::Absent))
+                } else {
+                    Ok(None)
+                };
             }
-        }
-        Ok(())
-    }
-
-    /// Reads the record. Needs no lock, since records are renamed into place.
-    pub(crate) fn find(&self, key: StoreKey) -> Result<Found, StoreError> {
-        if !self.is_there()? {
-            return Ok(Found::Nothing);
-        }
-        let path = self.file(key, Part::Record);
-        let defect = match read(&path, RECORD_BYTES) {
-            Ok(bytes) => match Record::decode(&bytes) {
-                Ok(record) => return Ok(Found::Record(record)),
-                Err(RecordError::Damaged(part)) => Defect::Damaged(part),
-                Err(error) => {
-                    return Err(StoreError::new(format_args!(
-                        "{}: {error}; it was left as it is: update this program, or give the store another folder",
-                        path.display()
-                    )));
-                }
-            },
-            Err(Unread::Absent) => return Ok(Found::Nothing),
-            Err(Unread::Bad(defect)) => defect,
-            Err(Unread::Failed(error)) => return Err(failed("read", &path, &error)),
+            Err(error) => return Err(self.failed("use", &error)),
         };
-        Ok(Found::Bad(FileProblem {
-            path,
-            defect,
-            aside: self.file(key, Part::Damaged),
+        let users = if metadata.is_dir() {
+            Users::of(&metadata, self.by_group)
+        } else {
+            Err(FolderDefect::NoFolder)
+        };
+        Ok(Some(Files {
+            folder: &self.path,
+            disk: &*self.disk,
+            users: users.map_err(|defect| self.refused(defect))?,
         }))
     }
 
-    /// Writes the record's stored form to a file of its own.
-    pub(crate) fn draft(
-        &self,
-        key: StoreKey,
-        record: &Record,
-    ) -> Result<NamedTempFile, StoreError> {
-        let form = Zeroizing::new(record.encode());
-        let file = self.write(key, form.as_bytes())?;
-        match self.disk.sync(file.as_file()) {
-            Ok(()) => Ok(file),
-            Err(error) => Err(failed("sync", file.path(), &error)),
+    /// Its files. It is made where it isn't there.
+    pub(crate) fn make(&self) -> Result<Files<'_>, StoreError> {
+        if let Some(files) = self.files()? {
+            return Ok(files);
         }
-    }
-
-    /// Puts the record in its place.
-    pub(crate) fn publish(&self, key: StoreKey, draft: NamedTempFile) -> Result<(), StoreError> {
-        self.rename(draft, &self.file(key, Part::Record))
-    }
-
-    /// Makes the last renames last.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        if cfg!(not(unix)) {
-            // A folder can't be opened there.
-            return Ok(());
+        if let Some((place, owner)) = system::shut_out_by_making(&self.path) {
+            return Err(StoreError::misconfigured(format_args!(
+                "root would shut user {owner} out by making the folder {} in {}: run as that user, or with a home of \
+                 root's own (sudo -H), or make the folder first",
+                self.path.display(),
+                place.display()
+            )));
         }
-        match File::open(&self.path).and_then(|folder| self.disk.sync(&folder)) {
-            // How a file system says that its folders need none.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            synced => synced.map_err(|error| failed("sync the folder", &self.path, &error)),
-        }
+        system::folder_builder()
+            .recursive(true)
+            .create(&self.path)
+            .map_err(|error| match error.kind() {
+                // Where no folder can be made, as in /proc.
+                io::ErrorKind::NotFound => self.nowhere(&error),
+                _ => self.failed("make", &error),
+            })?;
+        // Perhaps by another process meanwhile; and nothing is made of an empty path.
+        self.files()?
+            .ok_or_else(|| self.nowhere(&io::ErrorKind::NotFound.into()))
     }
 
-    /// The gate, if it can be read: without one it is open.
-    pub(crate) fn gate(&self, key: StoreKey) -> Option<Gate> {
-        let bytes = read(&self.file(key, Part::Gate), GATE_BYTES).ok()?;
-        Gate::parse(&bytes)
-    }
-
-    /// Writes the gate. It isn't synced: what a crash of the host loses costs an extra request.
-    pub(crate) fn write_gate(&self, key: StoreKey, gate: &Gate) -> Result<(), StoreError> {
-        let file = self.write(key, gate.to_string().as_bytes())?;
-        self.rename(file, &self.file(key, Part::Gate))
-    }
-
-    fn rename(&self, file: NamedTempFile, to: &Path) -> Result<(), StoreError> {
-        self.disk
-            .rename(file, to)
-            .map_err(|error| failed("write", to, &error))
-    }
-
-    fn write(&self, key: StoreKey, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
-        let mut file = tempfile::Builder::new()
-            .prefix(&stem(key))
-            .suffix(".tmp")
-            .make_in(&self.path, |path| {
-                system::options().write(true).create_new(true).open(path)
-            })
-            .map_err(|error| failed("write to", &self.path, &error))?;
-        match self.disk.write(file.as_file_mut(), bytes) {
-            Ok(()) => Ok(file),
-            Err(error) => Err(failed("write", file.path(), &error)),
-        }
-    }
-
-    /// Tries to get the lease's lock.
-    pub(crate) fn lock_for_lease(&self, key: StoreKey) -> Result<Attempt, StoreError> {
-        lock::attempt(&*self.disk, &self.file(key, Part::Lease))
-    }
-
-    /// The lock for comparing and renaming; `None` where there are no locks.
-    pub(crate) fn lock_for_save(&self, key: StoreKey) -> Result<Option<Lock>, StoreError> {
-        lock::within(PATIENCE, &*self.disk, &self.file(key, Part::Save))
-    }
-
-    /// Removes what killed processes left. A writer that was stopped for so long fails when it goes on, and its token is
-    /// offered again.
-    pub(crate) fn sweep(&self, key: StoreKey) {
-        let stem = stem(key);
-        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let is_ours = entry.file_name().to_string_lossy().starts_with(&stem);
-            if is_ours
-                && path.extension().is_some_and(|it| it == "tmp")
-                && age(&entry).is_some_and(|age| age >= LEFT_BEHIND)
-            {
-                // What can't be removed is in nobody's way.
-                let _ = fs::remove_file(path);
+    /// What is wrong with it, and what to set.
+    fn refused(&self, defect: FolderDefect) -> StoreError {
+        let path = self.path.display();
+        let by_group = self.by_group;
+        StoreError::misconfigured(match defect {
+            FolderDefect::NoFolder => format!("{path} is no folder: give the store one"),
+            FolderDefect::Absent => format!(
+                "there is no folder {path}: make it, run chgrp on it for the group that is to share it, and chmod 2770"
+            ),
+            FolderDefect::Foreign if by_group => format!(
+                "the folder {path} belongs to another user: run chown root on it, or give the store another"
+            ),
+            FolderDefect::Foreign => {
+                format!("the folder {path} belongs to another user: give the store one of your own")
             }
+            FolderDefect::Open(mode) => format!(
+                "other users may write to the folder {path} (mode {mode:o}): run chmod {} on it, or give the store \
+                 another",
+                if by_group { "o-w" } else { "go-w" }
+            ),
+            FolderDefect::Closed(mode) => format!(
+                "the group of the folder {path} may not write to it (mode {mode:o}): run chmod g+rwx on it, or give the \
+                 store another"
+            ),
+            FolderDefect::Sticky(mode) => format!(
+                "no user may replace another's files in the folder {path} (mode {mode:o}): run chmod -t on it, or give \
+                 the store another"
+            ),
+            #[cfg(not(unix))]
+            FolderDefect::NoGroups => {
+                format!("the folder {path} can't be shared by a group: that takes Unix")
+            }
+        })
+    }
+
+    fn nowhere(&self, error: &io::Error) -> StoreError {
+        StoreError::misconfigured(format_args!(
+            "can't make the folder {}: {error}; {CHOOSE_A_FOLDER}",
+            self.path.display()
+        ))
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> StoreError {
+        let what = format!("{what} the folder");
+        if self.is_default {
+            let advice = format!(
+                "set {} to a folder that you may write to, or give the store another",
+                system::HOME
+            );
+            failed_with(&what, &self.path, error, &advice)
+        } else {
+            failed(&what, &self.path, error)
         }
     }
 }
 
-fn age(entry: &fs::DirEntry) -> Option<Duration> {
-    entry.metadata().ok()?.modified().ok()?.elapsed().ok()
+/// Why a folder isn't used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is nothing to check"))]
+pub(crate) enum FolderDefect {
+    NoFolder,
+    /// And this process doesn't know for which group to make it.
+    Absent,
+    Foreign,
+    /// To other users, with these permissions.
+    Open(u32),
+    /// To the group that is to share it, with these permissions.
+    Closed(u32),
+    Sticky(u32),
+    #[cfg(not(unix))]
+    NoGroups,
 }

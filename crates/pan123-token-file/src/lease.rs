@@ -1,174 +1,157 @@
-//! Whose turn it is to fetch: the lock, and the gate beside it.
+//! Which owner may fetch: the lock, and the lease record beside it.
+//!
+//! The holder of the lease has the lock, which the kernel frees when its process ends. The lease record says until when its
+//! term runs. A lock that is still taken after that has a holder that was stopped, or it was inherited by a forked child.
+//! Then the lease is *taken over*: granted by the lease record alone, without the lock, and from then on the record says so.
+//! So it is where no lock can be had at all. What is decided here is decided under the lock on changes, so that of many that
+//! ask at once one is granted.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use pan123_token_cache::{Clock, Moment, Owner, StoreError, StoreKey};
+use pan123_token_cache::{Clock, Owner, StoreError, StoreKey};
 
+use crate::files::Files;
 use crate::folder::Folder;
-use crate::gate::{Gate, Term};
+use crate::lease_record::{LeaseRecord, State, Term};
 use crate::lock::{Attempt, Lock};
-
-/// How often it is looked whether a holder whose term seems over has just begun another.
-const LOOKS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// The answer to asking for the lease.
 #[derive(Debug)]
 pub(crate) enum Turn {
     Granted,
     Held(Duration),
-    Cool(Duration),
+    CoolingDown(Duration),
 }
 
 pub(crate) struct Leases {
     pub(crate) clock: Box<dyn Clock>,
-    known: Mutex<HashMap<StoreKey, Known>>,
+    ours: Mutex<HashMap<StoreKey, Ours>>,
 }
 
-/// What this process knows of a key's lease.
-enum Known {
-    /// It is this process's. There is no lock where the file system has none.
-    Ours {
-        owner: Owner,
-        term: Term,
-        _lock: Option<Lock>,
-    },
-    /// It is another's, who left this gate, which was first seen then.
-    Theirs { gate: Option<Gate>, seen: Moment },
+/// A lease that this process has.
+struct Ours {
+    owner: Owner,
+    term: Term,
+    /// Without it, the lease record alone says so.
+    lock: Option<Lock>,
 }
 
 impl Leases {
     pub(crate) fn new(clock: impl Clock + 'static) -> Self {
         Self {
             clock: Box::new(clock),
-            known: Mutex::default(),
+            ours: Mutex::default(),
         }
     }
 
     /// Asks for the lease.
     pub(crate) fn take(
         &self,
-        folder: &Folder,
+        files: &Files<'_>,
         key: StoreKey,
         owner: Owner,
         length: Duration,
     ) -> Result<Turn, StoreError> {
-        for _ in 1..LOOKS {
-            match self.try_take(folder, key, owner, length)? {
-                // Someone may have the lock, and not have written the gate yet.
-                Turn::Held(left) if left.is_zero() => thread::sleep(PAUSE),
-                turn => return Ok(turn),
-            }
-        }
-        self.try_take(folder, key, owner, length)
-    }
-
-    fn try_take(
-        &self,
-        folder: &Folder,
-        key: StoreKey,
-        owner: Owner,
-        length: Duration,
-    ) -> Result<Turn, StoreError> {
-        let mut known = self.known();
+        let _alone = files.lock_for_change(key)?;
+        let mut ours = self.ours();
         let now = self.clock.now();
         let asked_for = Term::new(now, length);
-        if let Some(Known::Ours {
-            owner: holder,
-            term,
-            ..
-        }) = known.get_mut(&key)
-        {
-            let left = term.left(now);
-            if *holder != owner && !left.is_zero() {
+        let record = files.lease_record(key).map(|record| {
+            // One from the future: the clock was set back. It is dated anew, or each process that comes would begin to count
+            // again. If that can't be written, it does.
+            let dated = record.not_later_than(now.wall);
+            if dated != record {
+                let _ = files.write_lease_record(key, &dated);
+            }
+            dated
+        });
+        let running = record.and_then(|record| {
+            let left = record.left(now);
+            (!left.is_zero()).then_some((record.state, left))
+        });
+        match running {
+            Some((State::CoolingDown, left)) => {
+                ours.remove(&key);
+                return Ok(Turn::CoolingDown(left));
+            }
+            Some((State::TakenOver(holder), left)) if holder != owner => {
+                // If it was taken over from this process, that has lost it.
+                if ours.get(&key).is_some_and(|ours| ours.owner != holder) {
+                    ours.remove(&key);
+                }
                 return Ok(Turn::Held(left));
             }
-            folder.write_gate(key, &Gate::held(owner, asked_for))?;
-            (*holder, *term) = (owner, asked_for);
-            return Ok(Turn::Granted);
+            _ => {}
         }
-
-        let lock = match folder.lock_for_lease(key)? {
-            Attempt::Taken(lock) => Some(lock),
-            Attempt::NoLocks => None,
-            Attempt::Busy => return Ok(wait(&mut known, key, folder.gate(key), asked_for, now)),
-        };
-        known.remove(&key);
-        if let Some(cool) = folder.gate(key).filter(Gate::is_cool) {
-            let left = cool.term(now).left(now);
-            if cool.since > now.wall {
-                // Dated anew, or each process that comes would begin to count again. If that fails, it does.
-                let _ = folder.write_gate(key, &Gate::cool(now.wall, cool.length));
-            }
-            if !left.is_zero() {
-                return Ok(Turn::Cool(left));
+        if let Some(holder) = ours.get(&key).filter(|ours| ours.lock.is_some()) {
+            let left = holder.term.left(now);
+            if holder.owner != owner && !left.is_zero() {
+                return Ok(Turn::Held(left));
             }
         }
-        folder.write_gate(key, &Gate::held(owner, asked_for))?;
-        let ours = Known::Ours {
-            owner,
-            term: asked_for,
-            _lock: lock,
+        let attempt = match ours.remove(&key).and_then(|ours| ours.lock) {
+            Some(lock) => Attempt::Taken(lock),
+            None => files.lock_for_lease(key)?,
         };
-        known.insert(key, ours);
+        let lock = match (attempt, running) {
+            (Attempt::Taken(lock), _) => Some(lock),
+            (_, Some((State::Held(holder), left))) if holder != owner => {
+                return Ok(Turn::Held(left));
+            }
+            (Attempt::Busy, _) if record.is_none() => {
+                // Its term is counted from now on, by those that come later, too.
+                let unknown = LeaseRecord::new(LeaseRecord::UNKNOWN, asked_for);
+                files.write_lease_record(key, &unknown)?;
+                return Ok(Turn::Held(unknown.left(now)));
+            }
+            (Attempt::Busy | Attempt::Unusable, _) => None,
+        };
+        let state = match &lock {
+            Some(_) => State::Held(owner),
+            None => State::TakenOver(owner),
+        };
+        files.write_lease_record(key, &LeaseRecord::new(state, asked_for))?;
+        let term = asked_for;
+        ours.insert(key, Ours { owner, term, lock });
         Ok(Turn::Granted)
     }
-
-    /// Ends the lease, if it is this owner's, and leaves the gate cool for so long.
+    /// Ends the lease, if it is this owner's, and starts a cooldown of this length.
     pub(crate) fn release(
         &self,
         folder: &Folder,
         key: StoreKey,
         owner: Owner,
-        cool: Duration,
+        cooldown: Duration,
     ) -> Result<(), StoreError> {
-        let mut known = self.known();
-        match known.get(&key) {
-            Some(Known::Ours { owner: holder, .. }) if *holder == owner => {}
+        let ours = match self.ours().entry(key) {
+            Entry::Occupied(ours) if ours.get().owner == owner => ours.remove(),
             _ => return Ok(()),
+        };
+        if cooldown.is_zero() && ours.lock.is_some() {
+            return Ok(());
         }
-        // Before the lock is freed, so that nobody slips in between; and freed it is, whatever comes of this.
-        let written = if cool.is_zero() {
+        let Some(files) = folder.files()? else {
+            return Ok(());
+        };
+        let alone = files.lock_for_change(key)?;
+        let record = files.lease_record(key);
+        let was_taken_over = record.is_some_and(|record| record.owner() != Some(owner));
+        let written = if was_taken_over {
             Ok(())
         } else {
-            folder.write_gate(key, &Gate::cool(self.clock.now().wall, cool))
+            let cooldown = Term::new(self.clock.now(), cooldown);
+            files.write_lease_record(key, &LeaseRecord::new(State::CoolingDown, cooldown))
         };
-        known.remove(&key);
+        // It is freed whatever came of that, and before another process may look.
+        drop(ours);
+        drop(alone);
         written
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<StoreKey, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ours(&self) -> MutexGuard<'_, HashMap<StoreKey, Ours>> {
+        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How long another process still has the lease.
-fn wait(
-    known: &mut HashMap<StoreKey, Known>,
-    key: StoreKey,
-    gate: Option<Gate>,
-    asked_for: Term,
-    now: Moment,
-) -> Turn {
-    if let Some(cool) = gate.filter(Gate::is_cool) {
-        // It is being shut, or someone else looks whether it is open.
-        let left = cool.term(now).left(now);
-        if !left.is_zero() {
-            return Turn::Cool(left);
-        }
-    }
-    let seen = match known.get(&key) {
-        Some(Known::Theirs { gate: before, seen }) if *before == gate => *seen,
-        _ => now,
-    };
-    known.insert(key, Known::Theirs { gate, seen });
-    let term = match gate {
-        Some(held) if !held.is_cool() => held.term(seen),
-        // It isn't written yet, or can't be read.
-        _ => asked_for.beginning(seen),
-    };
-    Turn::Held(term.left(now))
 }

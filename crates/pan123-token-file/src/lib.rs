@@ -85,12 +85,14 @@ mod disk;
 #[cfg(test)]
 #[cfg(unix)]
 mod faults;
+mod files;
 mod folder;
-mod gate;
 mod lease;
+mod lease_record;
 mod lock;
 mod problem;
 mod store;
+mod sweep;
 mod system;
 
 pub use problem::FileProblem;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use pan123_token_cache::StoreError;
 use zeroize::Zeroizing;
 
-use crate::system;
+use crate::disk::is_lasting;
+use crate::system::{self, Users};
 
 /// A stored token that was passed over, because of what is wrong with its file. It counts as absent.
 ///
@@ -27,18 +28,27 @@ impl FileProblem {
         &self.path
     }
 
+    pub(crate) fn is_damaged(&self) -> bool {
+        matches!(self.defect, Defect::Damaged(_))
+    }
+
     /// Moves a damaged file, or a directory, out of the record's place. Whatever else is there, a rename replaces.
     pub(crate) fn make_way(&self) -> Result<(), StoreError> {
         if !self.defect.is_set_aside() {
             return Ok(());
         }
         fs::rename(&self.path, &self.aside).map_err(|error| {
-            StoreError::new(format_args!(
+            let line = format_args!(
                 "{} {}, and can't be moved to {}: {error}; remove one of them",
                 self.path.display(),
                 self.defect,
                 self.aside.display()
-            ))
+            );
+            if is_lasting(&error) {
+                StoreError::misconfigured(line)
+            } else {
+                StoreError::new(line)
+            }
         })
     }
 }
@@ -55,7 +65,8 @@ impl fmt::Display for FileProblem {
         f.write_str(match self.defect {
             Defect::Link => "; to keep tokens elsewhere, name another folder",
             Defect::Foreign => "; give each user a folder of their own",
-            Defect::Open(_) => "; when you copy such files, keep their modes",
+            Defect::Open(_) | Defect::Closed(_) => "; when you copy such files, keep their modes",
+            Defect::OtherGroup => "; give the folder's group the file (chgrp)",
             _ => "",
         })
     }
@@ -69,8 +80,11 @@ pub(crate) enum Defect {
     /// A fifo, a socket, a device.
     Special,
     Foreign,
+    OtherGroup,
     /// With these permissions.
     Open(u32),
+    /// To the group that shares the folder, with these permissions.
+    Closed(u32),
     /// This part of it.
     Damaged(&'static str),
 }
@@ -89,26 +103,26 @@ impl fmt::Display for Defect {
             Self::Directory => f.write_str("is a directory"),
             Self::Special => f.write_str("is no regular file"),
             Self::Foreign => f.write_str("belongs to another user"),
+            Self::OtherGroup => f.write_str("is of another group than the folder"),
             Self::Open(mode) => write!(f, "is open to other users (mode {mode:o})"),
+            Self::Closed(mode) => {
+                write!(f, "is closed to the folder's group (mode {mode:o})")
+            }
             Self::Damaged(part) => write!(f, "is damaged ({part})"),
         }
     }
 }
 
 /// What it is, whose it is, and only then who else may use it.
-pub(crate) fn inspect(metadata: &Metadata) -> Result<(), Defect> {
+pub(crate) fn inspect(metadata: &Metadata, users: Users) -> Result<(), Defect> {
     if metadata.is_symlink() {
         Err(Defect::Link)
     } else if metadata.is_dir() {
         Err(Defect::Directory)
     } else if !metadata.is_file() {
         Err(Defect::Special)
-    } else if system::is_foreign(metadata) {
-        Err(Defect::Foreign)
-    } else if let Some(mode) = system::open_to_others(metadata) {
-        Err(Defect::Open(mode))
     } else {
-        Ok(())
+        users.inspect(metadata)
     }
 }
 
@@ -137,11 +151,11 @@ impl From<io::Error> for Unread {
 }
 
 /// Reads at most so many bytes of a file that nothing is wrong with.
-pub(crate) fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
+pub(crate) fn read(path: &Path, most: usize, users: Users) -> Result<Zeroizing<Vec<u8>>, Unread> {
     // Before it is opened, which a device would notice; and then what was opened.
-    inspect(&path.symlink_metadata()?)?;
+    inspect(&path.symlink_metadata()?, users)?;
     let file = system::options().read(true).open(path)?;
-    inspect(&file.metadata()?)?;
+    inspect(&file.metadata()?, users)?;
     // It doesn't grow: what it leaves behind wouldn't be wiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(most));
     let limit = most.try_into().unwrap_or(u64::MAX);

@@ -11,19 +11,20 @@ use pan123_token_cache::{
     Clock, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, SystemClock, TokenStore,
 };
 
-use crate::folder::{Folder, Found};
+use crate::files::{Files, Found};
+use crate::folder::Folder;
 use crate::lease::{Leases, Turn};
 use crate::problem::FileProblem;
 
 /// A token store in a folder. See the [crate's documentation](crate) for what is in it, and what holds.
 ///
-/// Whoever drops it ends its leases.
+/// Dropping it ends its leases.
 pub struct FileStore {
     folder: Folder,
     leases: Leases,
     on_problem: Box<dyn Fn(&FileProblem) + Send + Sync>,
-    /// What was said of a key's file. It is said once.
-    told: Mutex<HashMap<StoreKey, FileProblem>>,
+    /// The problem of a key's file that was reported last. Each is reported once.
+    reported: Mutex<HashMap<StoreKey, FileProblem>>,
 }
 
 impl FileStore {
@@ -42,26 +43,36 @@ impl FileStore {
         Self::on(Folder::at(path.into()))
     }
 
+    /// Keeps tokens in this folder, for all users of its group: a service and an operator, say.
+    ///
+    /// The folder must be there, and be root's or this user's; its group, and no other users, may write to it
+    /// (`install -d -g GROUP -m 2770 FOLDER`, as root). The files are given to that group, with mode 0660, whatever the umask
+    /// says. A member of the group can read the token and can replace it. Where these things are not so, each call says what
+    /// to set. On Unix alone: elsewhere each call fails.
+    pub fn shared_by_group(path: impl Into<PathBuf>) -> Self {
+        Self::on(Folder::shared_by_group(path.into()))
+    }
+
     pub(crate) fn on(folder: Folder) -> Self {
         Self {
             folder,
             leases: Leases::new(SystemClock::new()),
             on_problem: Box::new(|_| {}),
-            told: Mutex::default(),
+            reported: Mutex::default(),
         }
     }
 
     /// Calls this for each file that is passed over because of what is wrong with it: once, until that changes. It is
     /// called outside any lock.
     #[must_use]
-    pub fn on_problem(self, tell: impl Fn(&FileProblem) + Send + Sync + 'static) -> Self {
+    pub fn on_problem(self, report: impl Fn(&FileProblem) + Send + Sync + 'static) -> Self {
         Self {
-            on_problem: Box::new(tell),
+            on_problem: Box::new(report),
             ..self
         }
     }
 
-    /// Tells the time by this clock.
+    /// Takes the time from this clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.leases.clock = Box::new(clock);
@@ -73,14 +84,24 @@ impl FileStore {
         self.folder.path()
     }
 
-    /// Tells of a problem that is news, and forgets one that is gone.
-    fn tell(&self, key: StoreKey, problem: Option<&FileProblem>) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = match problem {
-            Some(problem) => told.insert(key, problem.clone()),
-            None => told.remove(&key),
+    fn load_from(&self, files: &Files<'_>, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        let (record, problem) = match files.find(key)? {
+            Found::Record(record) => (Some(record), None),
+            Found::Bad(problem) => (None, Some(problem)),
+            Found::Nothing => (None, None),
         };
-        drop(told);
+        self.report(key, problem.as_ref());
+        Ok(record.map(stored))
+    }
+
+    /// Reports a problem that is new, and forgets one that is gone.
+    fn report(&self, key: StoreKey, problem: Option<&FileProblem>) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match problem {
+            Some(problem) => reported.insert(key, problem.clone()),
+            None => reported.remove(&key),
+        };
+        drop(reported);
         if let Some(problem) = problem.filter(|problem| before.as_ref() != Some(problem)) {
             (self.on_problem)(problem);
         }
@@ -89,26 +110,22 @@ impl FileStore {
 
 impl TokenStore for FileStore {
     fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
-        let (record, problem) = match self.folder.find(key)? {
-            Found::Record(record) => (Some(record), None),
-            Found::Bad(problem) => (None, Some(problem)),
-            Found::Nothing => (None, None),
-        };
-        self.tell(key, problem.as_ref());
-        Ok(record.map(stored))
+        match self.folder.files()? {
+            Some(files) => self.load_from(&files, key),
+            None => Ok(None),
+        }
     }
 
     fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
-        self.folder.make()?;
-        let turn = self.leases.take(&self.folder, key, owner, term)?;
-        match (turn, self.load(key)) {
+        let files = self.folder.make()?;
+        let turn = self.leases.take(&files, key, owner, term)?;
+        match (turn, self.load_from(&files, key)) {
             (Turn::Granted, Ok(stored)) => Ok(Lease::Granted(stored)),
-            (Turn::Held(wait), Ok(stored)) if wait.is_zero() => Ok(Lease::Stuck(stored)),
             (Turn::Held(wait), Ok(stored)) => Ok(Lease::Held(wait, stored)),
-            (Turn::Cool(wait), Ok(stored)) => Ok(Lease::CoolingDown(wait, stored)),
+            (Turn::CoolingDown(wait), Ok(stored)) => Ok(Lease::CoolingDown(wait, stored)),
             (turn, Err(error)) => {
                 if matches!(turn, Turn::Granted) {
-                    // The asker goes on alone, and doesn't know that it has it.
+                    // The asker doesn't know that it has the lease.
                     self.release(key, owner, Duration::ZERO)?;
                 }
                 Err(error)
@@ -123,12 +140,14 @@ impl TokenStore for FileStore {
         replaces: Option<Fingerprint>,
         _left: Duration,
     ) -> Result<Saved, StoreError> {
-        self.folder.make()?;
-        self.folder.sweep(key);
+        let files = self.folder.make()?;
+        let issued_at = record.issued_at.unix_timestamp();
+        let issued_at = Duration::from_secs(issued_at.try_into().unwrap_or_default());
+        files.sweep(key, self.leases.clock.now().wall, issued_at);
         // All that takes time comes before the lock.
-        let draft = self.folder.draft(key, record)?;
-        let lock = self.folder.lock_for_save(key)?;
-        let problem = match self.folder.find(key)? {
+        let draft = files.draft(key, record)?;
+        let alone = files.lock_for_change(key)?;
+        let problem = match files.find(key)? {
             Found::Record(there) if !record.may_replace(&there, replaces) => {
                 return Ok(Saved::Newer(stored(there)));
             }
@@ -138,17 +157,17 @@ impl TokenStore for FileStore {
         if let Some(problem) = &problem {
             problem.make_way()?;
         }
-        self.folder.publish(key, draft)?;
-        drop(lock);
-        // Even where nobody looked before: what was set aside may be found.
-        self.tell(key, problem.as_ref());
-        self.tell(key, None);
-        self.folder.sync()?;
+        files.publish(key, draft)?;
+        drop(alone);
+        // Even where no load came before: what was set aside may be found.
+        self.report(key, problem.as_ref());
+        self.report(key, None);
+        files.sync()?;
         Ok(Saved::Kept)
     }
 
-    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        self.leases.release(&self.folder, key, owner, cool)
+    fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
+        self.leases.release(&self.folder, key, owner, cooldown)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Terms and cool-downs, by clocks that jump.
+//! Terms and cooldowns, by clocks that jump.
 
 use std::fs;
 use std::time::Duration;
@@ -45,10 +45,10 @@ impl Pair {
         pair
     }
 
-    /// The first store left the gate cool.
-    fn cooled(cool: Duration) -> Self {
+    /// The first store left a cooldown.
+    fn cooling_down(cooldown: Duration) -> Self {
         let pair = Self::leased();
-        pair.holder.release(key(), Owner(1), cool).unwrap();
+        pair.holder.release(key(), Owner(1), cooldown).unwrap();
         pair
     }
 
@@ -69,33 +69,83 @@ impl Pair {
 }
 
 #[test]
-fn what_is_left_of_a_term_shrinks() {
+fn a_lease_that_is_not_released_is_taken_over_after_its_term() {
     let pair = Pair::leased();
     assert_eq!(pair.asks(), Lease::Held(TERM, None));
     pair.clock.advance(40 * SECOND);
     assert_eq!(pair.asks(), Lease::Held(5 * SECOND, None));
     pair.clock.advance(5 * SECOND);
-    assert_eq!(pair.asks(), Lease::Stuck(None));
+    assert_eq!(pair.asks(), Lease::Granted(None));
+    assert_eq!(pair.newcomer_asks(), Lease::Held(TERM, None));
 }
 
 #[test]
-fn without_a_gate_a_term_counts_from_when_the_lock_was_first_found_taken() {
+fn a_lease_that_was_taken_over_ends_with_its_own_term_though_the_lock_is_free() {
+    let pair = Pair::leased();
+    pair.clock.advance(TERM);
+    assert_eq!(pair.asks(), Lease::Granted(None));
+    drop(pair.holder);
+    let newcomer = FileStore::in_dir(pair.scene.dir()).with_clock(pair.clock.clone());
+    let newcomer_asks = || newcomer.lease(key(), Owner(3), TERM).unwrap();
+    assert_eq!(newcomer_asks(), Lease::Held(TERM, None));
+    pair.clock.advance(40 * SECOND);
+    assert_eq!(newcomer_asks(), Lease::Held(5 * SECOND, None));
+    pair.clock.advance(5 * SECOND);
+    assert_eq!(newcomer_asks(), Lease::Granted(None));
+}
+
+#[test]
+fn a_lease_that_was_taken_over_is_free_once_it_is_released() {
+    let pair = Pair::leased();
+    pair.clock.advance(TERM);
+    assert_eq!(pair.asks(), Lease::Granted(None));
+    pair.waiter.release(key(), Owner(2), 3 * SECOND).unwrap();
+    assert_eq!(pair.newcomer_asks(), Lease::CoolingDown(3 * SECOND, None));
+    pair.clock.advance(3 * SECOND);
+    // The lock is taken all the time.
+    assert_eq!(pair.newcomer_asks(), Lease::Granted(None));
+    pair.clock.advance(TERM);
+    assert_eq!(pair.asks(), Lease::Granted(None));
+    pair.waiter
+        .release(key(), Owner(2), Duration::ZERO)
+        .unwrap();
+    assert_eq!(pair.newcomer_asks(), Lease::Granted(None));
+}
+
+#[test]
+fn a_holder_that_was_late_ends_no_lease_of_another() {
+    let pair = Pair::leased();
+    pair.clock.advance(TERM);
+    assert_eq!(pair.asks(), Lease::Granted(None));
+    pair.holders_clock.advance(TERM);
+    // It asks for another term as if nothing had happened.
+    let again = pair.holder.lease(key(), Owner(1), TERM).unwrap();
+    assert_eq!(again, Lease::Held(TERM, None));
+    pair.holder.release(key(), Owner(1), HOUR).unwrap();
+    assert_eq!(pair.newcomer_asks(), Lease::Held(TERM, None));
+
+    let pair = Pair::leased();
+    pair.clock.advance(TERM);
+    assert_eq!(pair.asks(), Lease::Granted(None));
+    pair.holder.release(key(), Owner(1), HOUR).unwrap();
+    assert_eq!(pair.newcomer_asks(), Lease::Held(TERM, None));
+    pair.waiter
+        .release(key(), Owner(2), Duration::ZERO)
+        .unwrap();
+    assert_eq!(pair.newcomer_asks(), Lease::Granted(None));
+}
+
+#[test]
+fn without_a_lease_record_a_term_counts_from_when_the_lock_was_first_found_taken() {
     let pair = Pair::leased();
     fs::remove_file(pair.scene.file("gate")).unwrap();
     assert_eq!(pair.asks(), Lease::Held(TERM, None));
     pair.clock.advance(40 * SECOND);
     assert_eq!(pair.asks(), Lease::Held(5 * SECOND, None));
-    // Not so for one that comes later, which can't know.
-    assert_eq!(pair.newcomer_asks(), Lease::Held(TERM, None));
+    // For one that comes later, too.
+    assert_eq!(pair.newcomer_asks(), Lease::Held(5 * SECOND, None));
     pair.clock.advance(5 * SECOND);
-    assert_eq!(pair.asks(), Lease::Stuck(None));
-}
-
-#[test]
-fn a_cool_down_that_is_over_says_nothing_of_who_has_the_lock_now() {
-    let pair = Pair::leased();
-    fs::write(pair.scene.file("gate"), "cool 0 1000000000\n").unwrap();
-    assert_eq!(pair.asks(), Lease::Held(TERM, None));
+    assert_eq!(pair.newcomer_asks(), Lease::Granted(None));
 }
 
 #[test]
@@ -124,21 +174,23 @@ fn asking_again_begins_the_term_anew() {
 }
 
 #[test]
-fn after_a_wall_clock_was_set_back_nobody_waits_longer_than_a_term() {
+fn after_a_wall_clock_was_set_back_no_process_waits_longer_than_a_term() {
     let pair = Pair::leased();
     pair.set_wall_back(DAY);
     assert_eq!(pair.asks(), Lease::Held(TERM, None));
     pair.clock.advance(40 * SECOND);
     assert_eq!(pair.asks(), Lease::Held(5 * SECOND, None));
+    // Nor does one that has just begun.
+    assert_eq!(pair.newcomer_asks(), Lease::Held(5 * SECOND, None));
     pair.clock.advance(5 * SECOND);
-    assert_eq!(pair.asks(), Lease::Stuck(None));
+    assert_eq!(pair.newcomer_asks(), Lease::Granted(None));
 }
 
 #[test]
-fn after_a_wall_clock_was_set_ahead_the_asker_goes_on_alone() {
+fn after_a_wall_clock_was_set_ahead_the_lease_is_taken_over() {
     let pair = Pair::leased();
     pair.clock.set_wall(pair.clock.now().wall + DAY);
-    assert_eq!(pair.asks(), Lease::Stuck(None));
+    assert_eq!(pair.asks(), Lease::Granted(None));
 }
 
 #[test]
@@ -149,7 +201,7 @@ fn a_host_that_slept_has_no_lease_any_more() {
         .set_wall(pair.holders_clock.now().wall + TERM);
     let other = pair.holder.lease(key(), Owner(9), TERM).unwrap();
     assert_eq!(other, Lease::Granted(None));
-    // The one that slept ends nobody else's.
+    // The one that slept ends no other's.
     pair.holder.release(key(), Owner(1), HOUR).unwrap();
     assert_eq!(pair.asks(), Lease::Held(TERM, None));
 }
@@ -159,16 +211,16 @@ fn no_lease_is_waited_for_longer_than_an_hour() {
     let pair = Pair::new();
     pair.holder.lease(key(), Owner(1), DAY).unwrap();
     assert_eq!(pair.asks(), Lease::Held(HOUR, None));
-    pair.clock.advance(HOUR);
-    assert_eq!(pair.asks(), Lease::Stuck(None));
     pair.holders_clock.advance(HOUR);
-    let other = pair.holder.lease(key(), Owner(9), TERM).unwrap();
+    let other = pair.holder.lease(key(), Owner(9), DAY).unwrap();
     assert_eq!(other, Lease::Granted(None));
+    pair.clock.advance(2 * HOUR);
+    assert_eq!(pair.asks(), Lease::Granted(None));
 }
 
 #[test]
-fn a_cool_gate_outlives_the_process_and_opens_in_time() {
-    let pair = Pair::cooled(60 * SECOND);
+fn a_cooldown_outlives_the_process_and_ends_in_time() {
+    let pair = Pair::cooling_down(60 * SECOND);
     assert_eq!(pair.asks(), Lease::CoolingDown(60 * SECOND, None));
     pair.clock.advance(59 * SECOND);
     assert_eq!(pair.newcomer_asks(), Lease::CoolingDown(SECOND, None));
@@ -177,18 +229,18 @@ fn a_cool_gate_outlives_the_process_and_opens_in_time() {
 }
 
 #[test]
-fn a_gate_stays_cool_for_an_hour_at_the_most() {
-    let pair = Pair::cooled(Duration::MAX);
+fn a_cooldown_lasts_an_hour_at_the_most() {
+    let pair = Pair::cooling_down(Duration::MAX);
     assert_eq!(pair.asks(), Lease::CoolingDown(HOUR, None));
     pair.clock.advance(HOUR);
     assert_eq!(pair.asks(), Lease::Granted(None));
 }
 
 #[test]
-fn a_clock_that_was_set_back_shuts_the_gate_for_no_longer_than_the_cool_down() {
-    let pair = Pair::cooled(60 * SECOND);
+fn a_clock_that_was_set_back_makes_no_cooldown_longer() {
+    let pair = Pair::cooling_down(60 * SECOND);
     pair.set_wall_back(DAY);
-    // Each time by a process of its own: none of them remembers.
+    // Each time a process of its own asks: none of them remembers.
     assert_eq!(pair.newcomer_asks(), Lease::CoolingDown(60 * SECOND, None));
     pair.clock.advance(59 * SECOND);
     assert_eq!(pair.newcomer_asks(), Lease::CoolingDown(SECOND, None));
@@ -197,7 +249,7 @@ fn a_clock_that_was_set_back_shuts_the_gate_for_no_longer_than_the_cool_down() {
 }
 
 #[test]
-fn a_lease_that_is_given_back_without_a_cool_down_leaves_the_gate_open() {
-    let pair = Pair::cooled(Duration::ZERO);
+fn a_lease_that_is_released_without_a_cooldown_is_free() {
+    let pair = Pair::cooling_down(Duration::ZERO);
     assert_eq!(pair.asks(), Lease::Granted(None));
 }

@@ -68,8 +68,10 @@ pub(crate) fn on_a_full_disk() {
     let full = fs::write(&filler, vec![0; 1024 * 1024]).unwrap_err();
     assert_eq!(full.kind(), ErrorKind::StorageFull);
     for _ in 0..3 {
+        let error = save(1).unwrap_err();
+        assert!(!error.is_misconfigured(), "{error}");
         says(
-            save(1),
+            Err::<(), _>(error),
             "can't write /mnt/folder/",
             "No space left on device (os error 28); free some space",
         );
@@ -100,6 +102,7 @@ pub(crate) fn on_a_read_only_file_system() {
         .status();
     assert!(remount.unwrap().success());
 
+    assert!(save(1).unwrap_err().is_misconfigured());
     let read_only = "give the store a folder that you may write to";
     says(
         save(1),

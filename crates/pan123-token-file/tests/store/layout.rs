@@ -81,7 +81,7 @@ fn the_folder_and_its_files_are_the_users_alone() {
 }
 
 #[test]
-fn the_gate_says_in_one_line_who_has_the_lease_or_since_when_it_is_cool() {
+fn the_lease_record_says_in_one_line_which_owner_has_the_lease_or_since_when_it_is_cooling_down() {
     let scene = Scene::new();
     let clock = scene::clock();
     clock.set_wall(Duration::from_secs(1_740_124_117));
@@ -99,7 +99,7 @@ fn the_gate_says_in_one_line_who_has_the_lease_or_since_when_it_is_cool() {
 }
 
 #[test]
-fn what_killed_processes_left_is_removed_once_nobody_writes_it_any_more() {
+fn what_killed_processes_left_is_removed_once_it_is_not_written_any_more() {
     let scene = Scene::new();
     let drafts = ["old.tmp", "fresh.tmp"].map(|ending| scene.file(ending));
     let others = [

@@ -9,11 +9,15 @@
 
 mod clocks;
 mod full_disk;
+mod group;
 mod layout;
 mod problems;
 mod processes;
 mod record;
 mod scene;
+mod settings;
+mod sweeping;
+mod users;
 
 use std::thread::sleep;
 

@@ -1,7 +1,8 @@
-//! Several processes on one folder: those that save at once, and holders of the lease that crash or stop.
+//! Several processes on one folder: those that save or ask at once, and holders of the lease that crash or are stopped.
 
 use std::env;
 use std::fmt::Display;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -10,14 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use pan123_token_cache::{Lease, Owner, TokenStore as _};
+use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open,
 };
 
 use crate::record::{LIFE, SECOND, key, record};
-use crate::scene::{Scene, clock};
+use crate::scene::{Scene, clock, set_mode};
+use crate::settings::say_lease;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -87,12 +89,12 @@ fn one_of_many_processes_is_granted_the_lease() {
 }
 
 #[test]
-fn what_one_process_gives_back_the_next_one_gets() {
+fn what_one_process_releases_the_next_one_gets() {
     let scene = Scene::new();
     let mut holder = Process::holder(scene.dir(), HOUR);
     assert!(matches!(asks(&scene.store), Lease::Held(..)));
     holder.go_on();
-    assert_eq!(holder.answer(), "gave back");
+    assert_eq!(holder.answer(), "released");
     assert_eq!(asks(&scene.store), Lease::Granted(None));
 }
 
@@ -109,10 +111,10 @@ fn a_process_that_is_killed_leaves_the_lease_at_once() {
 }
 
 #[test]
-fn a_process_that_is_stopped_is_waited_for_until_its_term_is_over() {
+fn the_lease_of_a_stopped_process_is_taken_over_after_its_term() {
     let scene = Scene::new();
     let mut holder = Process::holder(scene.dir(), HOUR);
-    holder.signal(Signal::STOP);
+    holder.stop();
     let clock = clock();
     let store = FileStore::in_dir(scene.dir()).with_clock(clock.clone());
 
@@ -123,17 +125,66 @@ fn a_process_that_is_stopped_is_waited_for_until_its_term_is_over() {
         other => panic!("{other:?}"),
     }
     clock.advance(60 * SECOND);
-    assert_eq!(asks(&store), Lease::Stuck(None));
+    assert_eq!(asks(&store), Lease::Granted(None));
 
-    // It wakes up, and gives back what nobody could take from it.
+    // It wakes up, and releases what isn't its own any more.
     holder.signal(Signal::CONT);
     holder.go_on();
-    assert_eq!(holder.answer(), "gave back");
-    assert_eq!(asks(&store), Lease::Granted(None));
+    assert_eq!(holder.answer(), "released");
+    let other = FileStore::in_dir(scene.dir()).with_clock(clock);
+    let lease = other.lease(key(), Owner(2), SECOND).unwrap();
+    assert_eq!(lease, Lease::Held(SECOND, None));
+    assert_eq!(
+        store.save(key(), &record(1), None, LIFE).unwrap(),
+        Saved::Kept
+    );
+    // The token that it comes with is older.
+    holder.go_on();
+    assert_eq!(holder.answer(), "Newer");
+    store.release(key(), Owner(u64::MAX), SECOND).unwrap();
+    let lease = other.lease(key(), Owner(2), SECOND).unwrap();
+    assert!(matches!(lease, Lease::CoolingDown(..)), "{lease:?}");
 }
 
 #[test]
-fn a_lock_that_a_forked_child_keeps_alive_is_waited_for_until_its_term_is_over() {
+fn of_many_processes_behind_a_stopped_one_one_takes_the_lease_over() {
+    let scene = Scene::with_record(0);
+    let holder = Process::holder(scene.dir(), Duration::from_millis(1));
+    holder.stop();
+    let mut processes: Vec<_> = (2..=11)
+        .map(|owner| Process::lease(scene.dir(), owner, HOUR))
+        .collect();
+    for process in &mut processes {
+        process.go_on();
+    }
+    let mut answers: Vec<_> = processes.iter_mut().map(Process::answer).collect();
+    answers.sort();
+    assert_eq!(answers[0], "Granted");
+    assert_eq!(answers[1..], ["Held"; 9]);
+}
+
+#[test]
+fn a_lock_that_a_stranger_keeps_is_waited_for_once_and_then_costs_nothing() {
+    let scene = Scene::new();
+    let clock = clock();
+    let store = FileStore::in_dir(scene.dir()).with_clock(clock.clone());
+    fs::write(scene.file("lease"), "").unwrap();
+    set_mode(&scene.file("lease"), 0o600);
+    let strangers = File::open(scene.file("lease")).unwrap();
+    strangers.lock().unwrap();
+
+    assert_eq!(asks(&store), Lease::Held(SECOND, None));
+    clock.advance(SECOND);
+    for _ in 0..3 {
+        assert_eq!(asks(&store), Lease::Granted(None));
+        store
+            .release(key(), Owner(u64::MAX), Duration::ZERO)
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_lock_that_a_forked_child_keeps_alive_is_waited_for_until_its_term_ends() {
     let scene = Scene::new();
     let clock = clock();
     let store = FileStore::in_dir(scene.dir()).with_clock(clock.clone());
@@ -144,18 +195,17 @@ fn a_lock_that_a_forked_child_keeps_alive_is_waited_for_until_its_term_is_over()
 
     assert!(matches!(asks(&store), Lease::Held(wait, None) if !wait.is_zero()));
     clock.advance(46 * SECOND);
-    assert_eq!(asks(&store), Lease::Stuck(None));
-    drop(childs);
     assert_eq!(asks(&store), Lease::Granted(None));
+    drop(childs);
 }
 
 #[test]
-fn a_lease_that_is_given_back_is_free_though_a_forked_child_has_the_file() {
+fn a_lease_that_is_released_is_free_though_a_forked_child_has_the_file() {
     let scene = Scene::new();
     let mut holder = Process::holder(scene.dir(), HOUR);
     let childs = holder.open_file(&scene.file("lease"));
     holder.go_on();
-    assert_eq!(holder.answer(), "gave back");
+    assert_eq!(holder.answer(), "released");
     assert_eq!(asks(&scene.store), Lease::Granted(None));
     drop(childs);
 }
@@ -164,7 +214,8 @@ fn a_lease_that_is_given_back_is_free_though_a_forked_child_has_the_file() {
 fn a_store_that_is_dropped_ends_its_leases() {
     let scene = Scene::new();
     let other = FileStore::in_dir(scene.dir());
-    assert_eq!(asks(&other), Lease::Granted(None));
+    let lease = other.lease(key(), Owner(1), HOUR).unwrap();
+    assert_eq!(lease, Lease::Granted(None));
     assert!(matches!(asks(&scene.store), Lease::Held(..)));
     drop(other);
     assert_eq!(asks(&scene.store), Lease::Granted(None));
@@ -187,6 +238,17 @@ pub(crate) fn run_task() {
         ["default-folder"] => say(FileStore::new().unwrap().dir().display()),
         ["full-disk"] => crate::full_disk::on_a_full_disk(),
         ["read-only"] => crate::full_disk::on_a_read_only_file_system(),
+        ["shared", owner, umask, dir] => {
+            let umask = u32::from_str_radix(umask, 8).unwrap();
+            rustix::process::umask(rustix::fs::Mode::from(umask));
+            let store = FileStore::shared_by_group(dir);
+            let owner = owner.parse().unwrap();
+            for call in std::io::stdin().lines() {
+                say(crate::group::answer(&store, owner, &call.unwrap()));
+            }
+        }
+        ["lease-at-home"] => say(say_lease(FileStore::new())),
+        ["lease-in", dir] => say(say_lease(Ok(FileStore::in_dir(dir)))),
         ["save", dir, first] => {
             save_share(Path::new(dir), first.parse().unwrap());
             say("saved");
@@ -198,12 +260,17 @@ pub(crate) fn run_task() {
             wait();
             say(match store.lease(key(), owner, term).unwrap() {
                 Lease::Granted(_) => "Granted",
-                Lease::Held(..) | Lease::Stuck(_) => "Held",
-                Lease::CoolingDown(..) => "Cool",
+                Lease::Held(..) => "Held",
+                other => panic!("{other:?}"),
             });
             wait();
             store.release(key(), owner, Duration::ZERO).unwrap();
-            say("gave back");
+            say("released");
+            wait();
+            say(match store.save(key(), &record(0), None, LIFE).unwrap() {
+                Saved::Kept => "Kept",
+                Saved::Newer(_) => "Newer",
+            });
             wait();
         }
         _ => panic!("no such task: {task}"),
@@ -229,7 +296,11 @@ pub(crate) struct Process {
 
 /// A command line that carries out a task.
 pub(crate) fn command(program: &[&str], task: &str) -> Command {
-    let this = env::current_exe().unwrap();
+    command_of(&env::current_exe().unwrap(), program, task)
+}
+
+/// A command line by which a copy of this program carries out a task.
+pub(crate) fn command_of(this: &Path, program: &[&str], task: &str) -> Command {
     let mut words = program.iter().map(AsRef::as_ref).chain([this.as_os_str()]);
     let mut command = Command::new(words.next().unwrap());
     command
@@ -257,7 +328,7 @@ impl Process {
         }
     }
 
-    /// One that asks for the lease when it is told to go on, and then gives it back.
+    /// One that asks for the lease when it is told to go on, and then releases it.
     fn lease(dir: &Path, owner: u64, term: Duration) -> Self {
         let dir = dir.display();
         Self::start(&format!("lease {dir} {owner} {}", term.as_millis()))
@@ -269,6 +340,16 @@ impl Process {
         holder.go_on();
         assert_eq!(holder.answer(), "Granted");
         holder
+    }
+
+    /// What it answers to a line.
+    pub(crate) fn ask(&mut self, line: &str) -> String {
+        writeln!(self.input, "{line}").unwrap();
+        self.answer()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
     }
 
     fn go_on(&mut self) {
@@ -292,7 +373,7 @@ impl Process {
     }
 
     /// Ends it as a crash would.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -300,10 +381,10 @@ impl Process {
     /// The file that it has open at this path, shared with it.
     fn open_file(&self, path: &Path) -> OwnedFd {
         let files = format!("/proc/{}/fd", self.child.id());
-        let entry = std::fs::read_dir(files)
+        let entry = fs::read_dir(files)
             .unwrap()
             .map(|entry| entry.unwrap().path())
-            .find(|entry| std::fs::read_link(entry).is_ok_and(|it| it == path))
+            .find(|entry| fs::read_link(entry).is_ok_and(|it| it == path))
             .unwrap();
         let number = entry.file_name().unwrap().to_str().unwrap();
         let process = pidfd_open(self.pid(), PidfdFlags::empty()).unwrap();

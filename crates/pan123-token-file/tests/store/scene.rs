@@ -23,15 +23,17 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let problems = Arc::<Mutex<Vec<String>>>::default();
-        let list = Arc::clone(&problems);
-        let store = FileStore::in_dir(folder.path())
-            .on_problem(move |problem| list.lock().unwrap().push(problem.to_string()));
+        let problems = Arc::default();
         Self {
-            store,
+            store: listening(FileStore::in_dir(folder.path()), &problems),
             problems,
             folder,
         }
+    }
+
+    /// Another store in the folder, which its group shares, and whose problems are written down, too.
+    pub(crate) fn shared_by_group(&self) -> FileStore {
+        listening(FileStore::shared_by_group(self.dir()), &self.problems)
     }
 
     /// With a record.
@@ -91,6 +93,11 @@ impl Scene {
         let error = self.store.save(key(), &record(seconds), None, LIFE);
         self.plain(&error.unwrap_err().to_string())
     }
+}
+
+fn listening(store: FileStore, problems: &Arc<Mutex<Vec<String>>>) -> FileStore {
+    let list = Arc::clone(problems);
+    store.on_problem(move |problem| list.lock().unwrap().push(problem.to_string()))
 }
 
 pub(crate) fn mode_of(path: &Path) -> u32 {
