@@ -84,6 +84,13 @@ impl Record {
             || self.suspect && !other.suspect
     }
 
+    /// Whether it is of the same token and knows all that the other knows, and more.
+    pub(crate) fn is_ahead_of(&self, other: &Self) -> bool {
+        self.fingerprint() == other.fingerprint()
+            && self.says_more_than(other)
+            && !other.says_more_than(self)
+    }
+
     /// The stored form. It holds the token: keep it from other users' eyes.
     pub fn encode(&self) -> String {
         // By hand: a tree's order depends on which of serde_json's features others turn on.

@@ -29,9 +29,11 @@ impl HostFallback {
         self.skip_until <= now.monotonic
     }
 
-    pub(crate) fn is_to_be_loaded(&self, interval: Duration, now: Moment) -> bool {
-        let loaded_long_ago = |at: Duration| at.saturating_add(interval) <= now.monotonic;
-        self.is_usable_at(now) && self.loaded_at.is_none_or(loaded_long_ago)
+    /// When it may be loaded again, if that isn't to happen more often than this.
+    pub(crate) fn load_at(&self, interval: Duration) -> Duration {
+        self.loaded_at
+            .map_or(Duration::ZERO, |at| at.saturating_add(interval))
+            .max(self.skip_until)
     }
 
     pub(crate) fn has_loaded(&mut self, now: Moment) {
@@ -40,6 +42,5 @@ impl HostFallback {
 
     pub(crate) fn failed(&mut self, policy: &RenewalPolicy, now: Moment) {
         self.skip_until = now.monotonic.saturating_add(policy.store_retry_base);
-        self.owed.has_released();
     }
 }

@@ -163,3 +163,72 @@ fn a_report_with_an_earlier_monotonic_time_counts_as_now() {
     assert_eq!(host.wait().1, Reason::Backoff);
     assert!(host.wait().0 >= 30 * SECOND);
 }
+
+#[test]
+fn a_superseded_fetch_counts_as_dropped_and_its_token_is_still_taken() {
+    let mut host = Host::alone();
+    assert!(!host.cache.supersede(host.now()));
+    let late = host.ticket();
+    assert!(host.cache.supersede(host.now()));
+    assert!(!host.cache.supersede(host.now()));
+    assert_eq!(host.cache.last_failure(), Some(&Failure::Dropped));
+    assert_eq!(host.wait(), (SECOND, Reason::Backoff));
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("late"));
+    assert_eq!(host.cache.last_failure(), None);
+    assert_eq!(host.wait().1, Reason::Fresh);
+}
+
+#[test]
+fn a_superseded_fetch_that_comes_late_leaves_the_next_one_under_way() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    assert!(host.cache.supersede(host.now()));
+    host.pass_wait();
+    let next = host.ticket();
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("late"));
+    assert_eq!(host.wait().1, Reason::Fetching);
+    // The newer one is taken as well.
+    let issued = host.now().wall;
+    host.cache
+        .fetched(next, grant("next", issued, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("next"));
+}
+
+#[test]
+fn a_first_dropped_fetch_is_followed_by_another_after_the_spacing_and_a_second_backs_off() {
+    let mut longest = Duration::ZERO;
+    for seed in 0..100 {
+        let mut host = Host::with(RenewalPolicy::default(), seed);
+        let _dropped = host.ticket();
+        assert!(host.cache.supersede(host.now()));
+        assert_eq!(host.wait(), (SECOND, Reason::Backoff));
+        host.pass(SECOND);
+        let _dropped = host.ticket();
+        assert!(host.cache.supersede(host.now()));
+        longest = longest.max(host.wait().0);
+    }
+    assert!(
+        longest > SECOND + SECOND / 2 && longest <= 2 * SECOND,
+        "{longest:?}"
+    );
+}
+
+#[test]
+fn on_a_store_too_a_first_dropped_fetch_is_followed_by_another_after_the_spacing() {
+    let (mut hosts, clock, _) = fleet(1);
+    let _dropped = hosts[0].ticket();
+    let now = hosts[0].now();
+    assert!(hosts[0].cache.supersede(now));
+    assert_eq!(hosts[0].wait(), (SECOND, Reason::Backoff));
+    clock.advance(SECOND);
+    let _dropped = hosts[0].ticket();
+    // A second one may be its own fault: others go first.
+    let now = hosts[0].now();
+    assert!(hosts[0].cache.supersede(now));
+    assert_eq!(hosts[0].pass_wait(), Reason::Backoff);
+    assert_eq!(hosts[0].wait(), (4 * SECOND, Reason::Leased));
+}

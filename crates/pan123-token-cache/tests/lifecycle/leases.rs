@@ -163,3 +163,106 @@ fn a_lease_that_may_have_been_granted_is_released() {
     // Or else this cache would stand before its own lease.
     assert_eq!(store.called(), ["release", "load", "lease"]);
 }
+
+#[test]
+fn a_lease_is_released_at_once_where_the_token_came_meanwhile() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    host.fetch_30_days("a");
+    host.wait();
+    clock.advance(30 * DAY - HOUR);
+    for name in ["load", "lease"] {
+        let step = host.step();
+        assert_eq!(step.name(), name);
+        host.run(step);
+    }
+    // Under the lease its token is marked, and the store has a newer one by then.
+    let _ = host.cache.reject(&host.token(), host.now());
+    let newer = record("b", host.now().wall, 30 * DAY);
+    store.put(&newer, 30 * DAY);
+    store.called();
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(host.served().as_deref(), Some("b"));
+    assert_eq!(store.called(), ["save", "release"]);
+}
+
+#[test]
+fn a_lease_that_comes_with_the_token_is_released_at_once() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    let load = host.step();
+    host.run(load);
+    store.put(&record("theirs", START.wall, 30 * DAY), 30 * DAY);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(store.called(), ["load", "lease", "release"]);
+    assert_eq!(host.served().as_deref(), Some("theirs"));
+}
+
+#[test]
+fn a_late_token_ends_a_lease_whose_fetch_has_not_begun() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    let late = host.ticket();
+    assert!(host.cache.supersede(host.now()));
+    host.pass_wait();
+    let step = loop {
+        match host.cache.poll(host.now()) {
+            Action::Store(step) if step.name() == "lease" => break step,
+            Action::Store(step) => host.run(step),
+            other => panic!("{other:?}"),
+        }
+    };
+    // The token comes while the lease is asked for.
+    let done = host.store.as_ref().unwrap().run(step);
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    host.cache.stored(done, host.now());
+    store.called();
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(store.called(), ["save", "release"]);
+}
+
+#[test]
+fn a_lease_that_was_granted_and_not_used_is_asked_for_again_later() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    for name in ["load", "lease"] {
+        let step = host.step();
+        assert_eq!(step.name(), name);
+        host.run(step);
+    }
+    // The driver has no caller for a while: 45 s hold no fetch of 30 s and a save of 3 s any more.
+    clock.advance(13 * SECOND);
+    store.called();
+    let _ = host.ticket();
+    assert_eq!(store.called(), ["release", "load", "lease"]);
+    assert_eq!(host.events(), []);
+}
+
+#[test]
+fn a_lease_that_came_too_late_long_ago_does_not_count() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    host.fetch_30_days("a");
+    host.wait();
+    clock.advance(30 * DAY - HOUR);
+    // A lease that is late, and then a token that another host has saved.
+    lease_late(&mut host);
+    store.put(&record("b", host.now().wall, 30 * DAY), 30 * DAY);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    host.events();
+    clock.advance(30 * DAY - HOUR);
+    lease_late(&mut host);
+    let _ = host.ticket();
+    assert_eq!(host.events(), []);
+}
+
+/// Loads, and takes the lease so late that it is no use.
+fn lease_late(host: &mut Host) {
+    for name in ["load", "lease"] {
+        let step = host.step();
+        assert_eq!(step.name(), name);
+        host.run(step);
+    }
+    host.pass(13 * SECOND);
+}
