@@ -164,3 +164,19 @@ fn a_newer_token_is_adopted_while_the_held_one_is_fresh() {
     assert_eq!(host.wait().1, Reason::Fresh);
     assert_eq!(host.served().as_deref(), Some("b"));
 }
+
+#[test]
+fn loads_of_a_fleet_are_spread_between_half_an_interval_and_the_whole() {
+    let (mut hosts, ..) = fleet(200);
+    hosts[0].fetch_30_days("a");
+    let mut waits: Vec<_> = hosts.iter_mut().map(|host| host.wait().0).collect();
+    waits.sort();
+    assert!((150 * SECOND..160 * SECOND).contains(&waits[0]));
+    assert!((290 * SECOND..=300 * SECOND).contains(&waits[199]));
+    // No 20 hosts load within the same 5 seconds.
+    assert!(
+        waits
+            .windows(20)
+            .all(|some| some[19] - some[0] > 5 * SECOND)
+    );
+}

@@ -30,7 +30,7 @@ fn longest_waits(
 
 /// Within the cap, and near it for one seed among hundreds: full jitter.
 #[track_caller]
-fn assert_caps(longest: &[Duration], caps: &[Duration]) {
+pub(crate) fn assert_caps(longest: &[Duration], caps: &[Duration]) {
     for (longest, cap) in longest.iter().zip(caps) {
         assert!(
             longest <= cap && *longest > cap.mul_f32(0.95),
@@ -119,4 +119,55 @@ impl Host {
             _ => (Duration::ZERO, None),
         }
     }
+}
+
+#[test]
+fn an_adopted_token_ends_the_count_of_consecutive_failures() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    for _ in 0..6 {
+        let ticket = host.next_ticket();
+        host.cache.fetched(ticket, not_sent(), host.now());
+    }
+    store.put(&record("theirs", host.now().wall, HOUR), HOUR);
+    while host.served().is_none() {
+        host.pass_wait();
+        let _ = host.poll();
+    }
+    assert_eq!(host.cache.last_failure(), None);
+    clock.advance(HOUR);
+    host.fetch(not_sent());
+    assert_eq!(host.wait(), (SECOND, Reason::Backoff));
+}
+
+#[test]
+fn a_host_that_backs_off_for_an_hour_adopts_what_the_store_has_within_a_minute() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    // It is this host's own failure: no other is kept from the platform.
+    host.fetch(parse(
+        &http::Response::builder()
+            .status(503)
+            .header("retry-after", "3600")
+            .body(String::new())
+            .unwrap(),
+    ));
+    let error = host.token_error().unwrap();
+    assert_eq!(error.next_attempt(), Some(HOUR));
+    let shared: Arc<dyn TokenStore> = Arc::clone(&store) as Arc<dyn TokenStore>;
+    let mut other = Host::sharing(&shared, &clock, 2);
+    clock.advance(SECOND);
+    other.fetch_30_days("theirs");
+    other.wait();
+    let before = clock_now(&host);
+    while host.served().is_none() {
+        host.pass_wait();
+        let _ = host.poll();
+    }
+    let waited = clock_now(&host) - before;
+    assert!(waited <= MINUTE, "{waited:?}");
+}
+
+fn clock_now(host: &Host) -> Duration {
+    host.now().monotonic
 }

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use super::*;
 
 pub(crate) struct FaultyStore {
-    pub(crate) memory: MemoryStore,
+    memory: Mutex<MemoryStore>,
+    clock: ManualClock,
     failing: Mutex<Vec<&'static str>>,
     error: Mutex<StoreError>,
     calls: Mutex<Vec<&'static str>>,
@@ -16,7 +17,8 @@ impl FaultyStore {
 
     pub(crate) fn new(clock: &ManualClock) -> Arc<Self> {
         Arc::new(Self {
-            memory: MemoryStore::new(clock.clone()),
+            memory: Mutex::new(MemoryStore::new(clock.clone())),
+            clock: clock.clone(),
             failing: Mutex::default(),
             error: Mutex::new(StoreError::new("it is down")),
             calls: Mutex::default(),
@@ -45,15 +47,43 @@ impl FaultyStore {
 
     /// What it holds.
     pub(crate) fn stored(&self) -> Option<Record> {
-        let stored = self.memory.load(StoreKey::of(&operation())).unwrap();
+        let stored = self
+            .memory
+            .lock()
+            .unwrap()
+            .load(StoreKey::of(&operation()))
+            .unwrap();
         stored.map(|stored| stored.record)
     }
 
     /// Puts a record in that lives for this long from now on, if it may replace the one there.
     pub(crate) fn put(&self, record: &Record, left: Duration) {
         let key = StoreKey::of(&operation());
-        let saved = self.memory.save(key, record, None, left).unwrap();
+        let saved = self
+            .memory
+            .lock()
+            .unwrap()
+            .save(key, record, None, left)
+            .unwrap();
         assert_eq!(saved, Saved::Kept);
+    }
+
+    /// The same, whatever is there.
+    pub(crate) fn put_over(&self, record: &Record, left: Duration) {
+        let key = StoreKey::of(&operation());
+        let before = self.stored().map(|record| record.fingerprint());
+        let saved = self
+            .memory
+            .lock()
+            .unwrap()
+            .save(key, record, before, left)
+            .unwrap();
+        assert_eq!(saved, Saved::Kept);
+    }
+
+    /// It forgets all that it holds.
+    pub(crate) fn flush(&self) {
+        *self.memory.lock().unwrap() = MemoryStore::new(self.clock.clone());
     }
 
     fn check(&self, call: &'static str) -> Result<(), StoreError> {
@@ -68,12 +98,12 @@ impl FaultyStore {
 impl TokenStore for FaultyStore {
     fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
         self.check("load")?;
-        self.memory.load(key)
+        self.memory.lock().unwrap().load(key)
     }
 
     fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
         self.check("lease")?;
-        self.memory.lease(key, owner, term)
+        self.memory.lock().unwrap().lease(key, owner, term)
     }
 
     fn save(
@@ -84,11 +114,14 @@ impl TokenStore for FaultyStore {
         left: Duration,
     ) -> Result<Saved, StoreError> {
         self.check("save")?;
-        self.memory.save(key, record, replaces, left)
+        self.memory
+            .lock()
+            .unwrap()
+            .save(key, record, replaces, left)
     }
 
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
         self.check("release")?;
-        self.memory.release(key, owner, cooldown)
+        self.memory.lock().unwrap().release(key, owner, cooldown)
     }
 }

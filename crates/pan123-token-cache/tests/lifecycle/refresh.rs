@@ -108,3 +108,35 @@ fn it_finds_what_another_fetches_meanwhile_long_before_the_lease_ends() {
     second.wait();
     assert_eq!(second.served().as_deref(), Some("b"));
 }
+
+#[test]
+fn an_empty_cache_on_its_own_takes_the_first_token_for_another() {
+    let mut host = Host::alone();
+    host.cache.refresh();
+    assert!(host.cache.is_refreshing());
+    host.fetch_30_days("a");
+    assert!(!host.cache.is_refreshing());
+    assert_eq!(host.wait().1, Reason::Fresh);
+}
+
+#[test]
+fn an_empty_cache_takes_the_first_token_for_another_where_the_store_holds_none() {
+    let (mut hosts, ..) = fleet(1);
+    hosts[0].cache.refresh();
+    hosts[0].fetch_30_days("a");
+    assert!(!hosts[0].cache.is_refreshing());
+    assert_eq!(hosts[0].wait().1, Reason::Fresh);
+}
+
+#[test]
+fn an_empty_cache_serves_what_the_store_holds_until_another_comes() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    store.put(&record("stored", START.wall - DAY, 30 * DAY), 29 * DAY);
+    host.cache.refresh();
+    let ticket = host.ticket();
+    assert_eq!(host.served().as_deref(), Some("stored"));
+    host.cache.fetched(ticket, not_sent(), host.now());
+    assert!(host.cache.is_refreshing());
+    assert_eq!(host.served().as_deref(), Some("stored"));
+}

@@ -29,8 +29,7 @@ fn a_call_that_fails_now_and_then_is_tried_again_and_costs_no_token_of_its_own()
     let clock = ManualClock::new(START);
     let (mut host, store) = Host::on_faulty_store(&clock);
     let stored = record("theirs", START.wall, 30 * DAY);
-    let key = StoreKey::of(&operation());
-    store.memory.save(key, &stored, None, 30 * DAY).unwrap();
+    store.put(&stored, 30 * DAY);
     store.fail(&FaultyStore::ALL);
     let (wait, reason) = host.wait();
     assert_eq!(reason, Reason::StoreDown);
@@ -147,5 +146,42 @@ fn while_the_store_is_down_a_valid_token_is_not_renewed_before_the_last_quarter_
     assert!(
         left <= window / 4 + MINUTE && left > window / 4 - 16 * MINUTE,
         "{left:?} of {window:?}"
+    );
+}
+
+#[test]
+fn retries_of_a_fleet_are_spread_between_half_a_wait_and_the_whole() {
+    let clock = ManualClock::new(START);
+    let store = FaultyStore::new(&clock);
+    let shared: Arc<dyn TokenStore> = Arc::clone(&store) as Arc<dyn TokenStore>;
+    store.fail(&FaultyStore::ALL);
+    let mut hosts: Vec<_> = (0..200)
+        .map(|seed| Host::sharing(&shared, &clock, seed))
+        .collect();
+    assert_spread(&mut hosts, SECOND);
+    // Once it is bypassed, a host with a token asks it again after half a minute to a minute.
+    for host in &mut hosts {
+        host.clock = ManualClock::new(START);
+        let ticket = host.ticket_without_the_store();
+        let result = grant("a", host.now().wall, 30 * DAY);
+        host.cache.fetched(ticket, result, host.now());
+        host.wait();
+    }
+    // The save at once was the second failure of the bypassed store: the wait has doubled.
+    assert_spread(&mut hosts, 2 * MINUTE);
+}
+
+#[track_caller]
+fn assert_spread(hosts: &mut [Host], whole: Duration) {
+    let mut waits: Vec<_> = hosts.iter_mut().map(|host| host.wait().0).collect();
+    waits.sort();
+    let (least, most) = (waits[0], waits[waits.len() - 1]);
+    assert!(least >= whole / 2 && least < whole * 11 / 20, "{least:?}");
+    assert!(most <= whole && most > whole * 19 / 20, "{most:?}");
+    assert!(
+        waits
+            .windows(20)
+            .all(|some| some[19] - some[0] > whole / 60),
+        "{waits:?}"
     );
 }

@@ -96,3 +96,25 @@ fn another_hosts_suspect_is_replaced_without_a_gap() {
     newcomer.cache.fetched(ticket, result, newcomer.now());
     assert_eq!(newcomer.served().as_deref(), Some("b"));
 }
+
+#[test]
+fn a_served_token_is_kept_before_a_newer_one_that_another_host_rejected() {
+    for (suspect, age, adopted) in [
+        (true, HOUR, false),
+        // Not to be replaced yet: it is as good as any.
+        (true, MINUTE / 2, true),
+        (false, HOUR, true),
+    ] {
+        let clock = ManualClock::new(START);
+        let (mut host, store) = Host::on_faulty_store(&clock);
+        host.fetch_30_days("a");
+        host.wait();
+        clock.advance(2 * HOUR);
+        let mut theirs = record("theirs", host.now().wall - age, 30 * DAY);
+        theirs.suspect = suspect;
+        store.put_over(&theirs, 30 * DAY - age);
+        host.wait();
+        let served = if adopted { "theirs" } else { "a" };
+        assert_eq!(host.served().as_deref(), Some(served), "{suspect} {age:?}");
+    }
+}
