@@ -96,6 +96,11 @@ impl Pacing {
         backoff
     }
 
+    /// What carried the exchange out is gone. Once, that says nothing of the platform or of the network.
+    pub(crate) fn is_first_drop(&self, failure: &Failure) -> bool {
+        matches!(failure, Failure::Dropped) && self.failures == 0
+    }
+
     fn backoff(
         &self,
         failure: &Failure,
@@ -118,8 +123,7 @@ impl Pacing {
                 without: wait,
             };
         }
-        if matches!(failure, Failure::Dropped) && self.failures == 0 {
-            // What carried it out is gone; that says nothing of the platform.
+        if self.is_first_drop(failure) {
             return Backoff {
                 serving: least,
                 without: least,

@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 /// # Stored form
 ///
 /// A JSON object of at most 64 KiB. The fields below are frozen: each but the last is required, and none may stand twice, since
-/// readers would differ in which one they take. Their order doesn't matter, and unknown fields are passed over. `version` is that
+/// readers would differ in which one they take. In a time, `T`, `t` or a blank parts date and time. Their order doesn't matter, and unknown fields are passed over. `version` is that
 /// of the writer; `readableBy` is the oldest version that may read it, and a reader that is older refuses it
 /// ([`RecordError::Newer`]) whatever the other fields hold. So a fleet can be upgraded host by host and goes on sharing.
 ///
@@ -56,6 +56,9 @@ const VERSION: u64 = 1;
 /// The longest form that is read. A real one has some 700 bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// Where date and time are parted.
+const AFTER_THE_DATE: usize = "YYYY-MM-DD".len();
+
 impl Record {
     /// The token's fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
@@ -79,6 +82,13 @@ impl Record {
             || self.forced > other.forced
             || self.maybe_issued > other.maybe_issued
             || self.suspect && !other.suspect
+    }
+
+    /// Whether it is of the same token and knows all that the other knows, and more.
+    pub(crate) fn is_ahead_of(&self, other: &Self) -> bool {
+        self.fingerprint() == other.fingerprint()
+            && self.says_more_than(other)
+            && !other.says_more_than(self)
     }
 
     /// The stored form. It holds the token: keep it from other users' eyes.
@@ -163,8 +173,15 @@ impl<'a> Form<'a> {
     }
 
     fn time(&self, name: &'static str) -> Result<OffsetDateTime, RecordError> {
-        OffsetDateTime::parse(&self.text(name)?, &Rfc3339)
-            .ok()
+        let text = self.text(name)?;
+        // The time crate takes any byte in place of the `T`.
+        let parted = matches!(
+            text.as_bytes().get(AFTER_THE_DATE),
+            Some(b'T' | b't' | b' ')
+        );
+        parted
+            .then(|| OffsetDateTime::parse(&text, &Rfc3339).ok())
+            .flatten()
             .and_then(utc)
             .ok_or(RecordError::Damaged(name))
     }
@@ -214,7 +231,7 @@ fn utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
 }
 
 fn rfc_3339(time: OffsetDateTime) -> String {
-    // The years were checked on the way in; whoever puts in another date by hand gets a form that counts as damaged.
+    // The years were checked on the way in; another date that was put in by hand gives a form that counts as damaged.
     utc(time)
         .and_then(|utc| utc.format(&Rfc3339).ok())
         .unwrap_or_default()

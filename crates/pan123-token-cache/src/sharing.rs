@@ -95,10 +95,26 @@ impl Sharing {
         if !(self.save_failed && self.is_given_up()) {
             return None;
         }
-        let release = self.owed.pending_release(now)?;
-        self.save_failed = false;
-        self.owed.has_released();
-        Some(release)
+        self.owed.pending_release(now)
+    }
+
+    /// The lease of this tier has ended.
+    pub(crate) fn has_released(&mut self, tier: Tier) {
+        self.owed(tier).has_released();
+        self.release_failed(tier);
+    }
+
+    /// While the store is bypassed, its lease isn't tried to be released again.
+    pub(crate) fn release_failed(&mut self, tier: Tier) {
+        if tier == Tier::Shared {
+            self.save_failed = false;
+        }
+    }
+
+    /// A token came, from the platform or from a store.
+    pub(crate) fn has_token(&mut self) {
+        self.turn = Turn::Own;
+        self.late_leases = 0;
     }
 
     /// The held record is to be saved; for this host, too, while the shared store is out.
@@ -131,8 +147,12 @@ impl Sharing {
         }
     }
 
+    /// The processes of this host find the record all the same.
     pub(crate) fn save_failed(&mut self) {
         self.save_failed = true;
+        if let Some(fallback) = &mut self.fallback {
+            fallback.owed.save(None);
+        }
     }
 
     /// When it may be loaded again, if that isn't to happen more often than this.
@@ -143,7 +163,6 @@ impl Sharing {
 
     /// A lease was granted: whether it is this cache's turn to use it.
     pub(crate) fn takes_turn(&mut self) -> bool {
-        self.contended = 0;
         match self.turn {
             Turn::Own => true,
             Turn::Others => {

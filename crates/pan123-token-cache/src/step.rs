@@ -185,7 +185,7 @@ impl StoreStep {
             Tier::Shared => store,
             Tier::Host => match store.fallback() {
                 Some(fallback) => fallback,
-                None => return self.fail(StoreError::new("it has no fallback")),
+                None => return self.fail(no_fallback()),
             },
         };
         match self {
@@ -207,7 +207,7 @@ impl StoreStep {
         }
     }
 
-    /// Carries it out over an async store, which has no fallback.
+    /// Carries it out over an async store. That has no fallback: a step for one fails.
     ///
     /// # Cancel safety
     ///
@@ -217,6 +217,9 @@ impl StoreStep {
         store: &S,
         key: StoreKey,
     ) -> StoreDone {
+        if self.tier() == Tier::Host {
+            return self.fail(no_fallback());
+        }
         match self {
             Self::Load(step) => {
                 let answer = store.load(key).await;
@@ -254,6 +257,10 @@ impl StoreStep {
             Self::Release(step) => step.answer(Err(error)),
         }
     }
+}
+
+fn no_fallback() -> StoreError {
+    StoreError::new("it has no fallback")
 }
 
 impl<C: StoreCall> Step<C> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{TokenCache, What};
 use crate::action::{Action, Reason};
 use crate::moment::Moment;
-use crate::sharing::{Availability, HeldLease, Pending};
+use crate::sharing::{Availability, Pending};
 use crate::step::{Load, StoreStep, TakeLease, Tier};
 use crate::store::{Owner, StoreError};
 
@@ -29,6 +29,7 @@ impl TokenCache {
                 },
             };
         }
+        self.drop_useless_lease(now);
         let held = self.held.as_deref();
         match self.sharing.pending(held, &self.policy, now) {
             Some(Pending::Load(tier)) => return self.load(tier, now),
@@ -45,7 +46,6 @@ impl TokenCache {
             }
             None => {}
         }
-        self.drop_late_lease(now);
         match self.demand(now) {
             Demand::Wait { until, reason } => self.wait_or_load(until, reason, true, now),
             Demand::Renewal { serving } => self.renew(serving, now),
@@ -96,7 +96,7 @@ impl TokenCache {
         }
         // What a process of this host fetched while the store was out.
         let fallback = self.sharing.fallback.as_ref();
-        if fallback.is_some_and(|fallback| fallback.is_to_be_loaded(poll, now)) {
+        if fallback.is_some_and(|fallback| fallback.load_at(poll) <= now.monotonic) {
             return self.load(Tier::Host, now);
         }
         match available {
@@ -121,24 +121,30 @@ impl TokenCache {
         self.ask_store(What::Lease(owner, tier), call, StoreStep::Lease, now)
     }
 
-    /// A lease that has too little left for a fetch and a save is no use: the host slept meanwhile, or the driver did.
-    /// Another is asked for, once.
-    fn drop_late_lease(&mut self, now: Moment) {
+    /// A lease is no use where the token came meanwhile; and where it has too little left for a fetch and a save, since the
+    /// host slept or the driver did. Then another is asked for, once.
+    fn drop_useless_lease(&mut self, now: Moment) {
+        let Some(lease) = &self.sharing.lease else {
+            return;
+        };
         let fetch_and_save = self
             .policy
             .fetch_timeout
             .saturating_add(self.policy.store_timeout);
-        let late = |lease: &HeldLease| !lease.has_left(now, fetch_and_save);
-        if !self.sharing.lease.as_ref().is_some_and(late) {
+        let (tier, in_time) = (lease.tier, lease.has_left(now, fetch_and_save));
+        let needed = matches!(self.demand(now), Demand::Renewal { .. });
+        if needed && in_time {
             return;
         }
-        if self.sharing.late_leases == 0 {
+        if !needed {
+            self.sharing.end_lease(Duration::ZERO, now);
+        } else if self.sharing.late_leases == 0 {
             self.sharing.late_leases = 1;
             self.sharing.loaded_at = None;
             self.sharing.end_lease(Duration::ZERO, now);
         } else {
             let error = StoreError::new("the lease came too late to be used");
-            self.bypass_store("lease", error, now);
+            self.bypass_store(tier, error, now);
         }
     }
 
@@ -161,12 +167,19 @@ impl TokenCache {
             _ => self.policy.backoff_cap,
         };
         let interval = interval.saturating_mul(self.jitter) / 1024;
-        let load_at = match self.sharing.availability(&self.policy, now) {
+        let mut load_at = match self.sharing.availability(&self.policy, now) {
             Availability::Open => self.sharing.load_at(interval),
             Availability::Retry(at) | Availability::Bypassed(at) => at,
         };
         if load_at <= now.monotonic {
             return self.load(Tier::Shared, now);
+        }
+        if let (Some(fallback), true) = (&self.sharing.fallback, self.sharing.is_given_up()) {
+            let load_host_at = fallback.load_at(interval);
+            if load_host_at <= now.monotonic {
+                return self.load(Tier::Host, now);
+            }
+            load_at = load_at.min(load_host_at);
         }
         Action::Wait {
             until: until.min_of_each(now.at_monotonic(load_at)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pan123_token::{Fingerprint, Grant};
 
-use super::{Refresh, TokenCache, What};
+use super::{InFlight, Refresh, TokenCache, What};
 use crate::action::{Action, FetchTicket, Reason};
 use crate::event::Event;
 use crate::failure::Failure;
@@ -135,9 +135,10 @@ impl TokenCache {
         let replaces = stored.map(|stored| stored.fingerprint);
         self.sharing.offer(replaces);
         self.sharing.retry_now(now);
-        self.sharing.turn = Turn::Own;
+        self.sharing.has_token();
         // One that came late leaves the lease to the fetch that is under way.
-        if self.in_flight.is_none() {
+        let fetching = |it: &InFlight| it.what == What::Fetch;
+        if !self.in_flight.as_ref().is_some_and(fetching) {
             self.sharing.end_lease(self.policy.min_interval, now);
         }
     }
@@ -150,6 +151,7 @@ impl TokenCache {
         if failure.may_have_issued() {
             self.count_maybe_issued(now);
         }
+        let others_first = !self.pacing.is_first_drop(&failure);
         let backoff = self.pacing.failed(
             &failure,
             serving_old,
@@ -162,7 +164,7 @@ impl TokenCache {
         let cooldown = if rate_limited {
             backoff.without
         } else {
-            if self.sharing.lease.is_some() {
+            if self.sharing.lease.is_some() && others_first {
                 self.sharing.turn = Turn::Others;
             }
             self.policy.min_interval

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::held::{Held, Life, Suspicion};
 use crate::moment::Moment;
 use crate::pacing::Backoff;
-use crate::sharing::{HeldLease, Turn};
+use crate::sharing::HeldLease;
 use crate::step::{Answered, Load, Save, Step, StoreStep, TakeLease, Tier};
 use crate::store::{Lease, Saved, StoreError, Stored};
 
@@ -63,6 +63,7 @@ impl TokenCache {
             // It may have been granted.
             What::Lease(owner, tier) => self.sharing.owed(tier).release(owner, now.monotonic),
             What::Save(Tier::Shared) => self.sharing.save_failed(),
+            What::Release(tier) => self.sharing.release_failed(tier),
             _ => {}
         }
         let (policy, random) = (&self.policy, &mut self.random);
@@ -78,9 +79,15 @@ impl TokenCache {
         });
     }
 
-    pub(super) fn bypass_store(&mut self, call: &'static str, error: StoreError, now: Moment) {
-        self.sharing
-            .give_up(&error, &self.policy, &mut self.random, now);
+    /// Its leases can't be used: there is no point in trying again.
+    pub(super) fn bypass_store(&mut self, tier: Tier, error: StoreError, now: Moment) {
+        let (policy, random) = (&self.policy, &mut self.random);
+        self.sharing.end_lease(Duration::ZERO, now);
+        match (tier, &mut self.sharing.fallback) {
+            (Tier::Host, Some(fallback)) => fallback.failed(policy, now),
+            _ => self.sharing.give_up(&error, policy, random, now),
+        }
+        let call = "lease";
         self.push_event(Event::StoreFailed { call, error });
     }
 
@@ -101,12 +108,19 @@ impl TokenCache {
                 self.call_succeeded(What::Lease(call.owner, call.tier));
                 self.leased(call, lease, asked, now);
             }
+            // It would be asked again and again.
+            Answered::Save(call, Ok(Saved::Newer(stored)))
+                if call.record.is_ahead_of(&stored.record) =>
+            {
+                let error = StoreError::new("it keeps an older record of the same token");
+                self.call_failed(What::Save(call.tier), &error, asked, now);
+            }
             Answered::Save(call, Ok(saved)) => {
                 self.call_succeeded(What::Save(call.tier));
                 self.saved(&call, saved, asked, now);
             }
             // A store that is full ends leases all the same: that says nothing.
-            Answered::Release(call, Ok(())) => self.sharing.owed(call.tier).has_released(),
+            Answered::Release(call, Ok(())) => self.sharing.has_released(call.tier),
             Answered::Load(Load { tier }, Err(error)) => {
                 self.call_failed(What::Load(tier), &error, asked, now);
             }
@@ -129,10 +143,8 @@ impl TokenCache {
     }
 
     fn saved(&mut self, call: &Save, saved: Saved, asked: Moment, now: Moment) {
-        match (call.tier, &mut self.sharing.fallback) {
-            // Also where it keeps a newer one: then that is adopted, or of no use.
-            (Tier::Host, Some(fallback)) => fallback.has_saved(call.record.fingerprint()),
-            _ => self.sharing.loaded_at = Some(now.monotonic),
+        if call.tier == Tier::Shared {
+            self.sharing.loaded_at = Some(now.monotonic);
         }
         // What is held may say more by now.
         let held = self.held.as_ref().map(|held| held.record());
@@ -141,6 +153,10 @@ impl TokenCache {
         }
         if let Saved::Newer(stored) = saved {
             self.adopt(Some(stored), call.tier, asked, now);
+        }
+        if let (Tier::Host, Some(fallback)) = (call.tier, &mut self.sharing.fallback) {
+            // Also where it keeps a newer one: then that was adopted, or is of no use.
+            fallback.has_saved(self.held.as_ref().map(|held| held.fingerprint));
         }
     }
 
@@ -153,12 +169,10 @@ impl TokenCache {
                     ends: asked.after(call.term),
                     stored: stored.clone().map(|stored| self.hold_stored(stored, asked)),
                 });
+                self.sharing.contended = 0;
                 self.adopt(stored, call.tier, asked, now);
-                if !matches!(self.demand(now), Demand::Renewal { .. }) {
-                    // What was to be fetched came meanwhile.
-                    self.sharing.contended = 0;
-                    self.sharing.end_lease(Duration::ZERO, now);
-                } else if !self.sharing.takes_turn() {
+                let needed = matches!(self.demand(now), Demand::Renewal { .. });
+                if needed && !self.sharing.takes_turn() {
                     self.sharing.end_lease(Duration::ZERO, now);
                     self.hold_back(self.policy.longest_poll(), Reason::Leased, now);
                 }
@@ -168,10 +182,7 @@ impl TokenCache {
                 self.adopt(stored, call.tier, asked, now);
                 let error =
                     StoreError::new("another process has had the lease for longer than its term");
-                match (call.tier, &mut self.sharing.fallback) {
-                    (Tier::Host, Some(fallback)) => fallback.failed(&self.policy, now),
-                    _ => self.bypass_store("lease", error, now),
-                }
+                self.bypass_store(call.tier, error, now);
                 return;
             }
             Lease::Held(wait, stored) => (wait, stored, Reason::Leased),
@@ -187,7 +198,8 @@ impl TokenCache {
         self.adopt(stored, call.tier, asked, now);
         let hold = Backoff {
             serving: wait.min(self.policy.backoff_cap_serving).max(soon),
-            without: wait.min(soon),
+            // A store that says "for no time" is not asked again in the same moment.
+            without: wait.max(self.policy.lease_poll / 100).min(soon),
         };
         self.pacing.hold_for(hold, reason, now.monotonic);
     }
@@ -257,9 +269,15 @@ impl TokenCache {
             // Another cache's suspect that is to be replaced is no better.
             let replaceable = held.is_served_at(now) && stored.may_be_forced_at(now);
             // A `Date` that was wrong once must not keep a cache on a token that is due or suspect.
-            let newer = stored.life.issued_at >= held.life.issued_at
-                || tier == Tier::Shared
-                    && (held.is_suspect() || held.is_due_at(now) && !stored.is_due_at(now));
+            // Between two stores, only what is newer moves: or else two tokens of one second would change places for ever.
+            let newer = match tier {
+                Tier::Host => stored.life.issued_at > held.life.issued_at,
+                Tier::Shared => {
+                    stored.life.issued_at >= held.life.issued_at
+                        || held.is_suspect()
+                        || held.is_due_at(now) && !stored.is_due_at(now)
+                }
+            };
             if replaceable || !newer {
                 return;
             }
@@ -290,7 +308,7 @@ impl TokenCache {
             expires_at,
         });
         self.pacing.has_token();
-        self.sharing.turn = Turn::Own;
+        self.sharing.has_token();
     }
 
     /// A store that was emptied gets its token back.

@@ -16,8 +16,6 @@ use crate::step::Tier;
 pub(crate) struct HostFallback {
     pub(crate) owed: Owed,
     loaded_at: Option<Duration>,
-    /// The token that it was last loaded beside.
-    loaded_beside: Option<Fingerprint>,
     /// The token that it holds, as far as is known.
     known: Option<Fingerprint>,
     /// It failed, and isn't asked until this time.
@@ -29,7 +27,6 @@ impl HostFallback {
         Self {
             owed: Owed::to(Tier::Host),
             loaded_at: None,
-            loaded_beside: None,
             known: None,
             skip_until: Duration::ZERO,
         }
@@ -39,9 +36,11 @@ impl HostFallback {
         self.skip_until <= now.monotonic
     }
 
-    pub(crate) fn is_to_be_loaded(&self, interval: Duration, now: Moment) -> bool {
-        let loaded_long_ago = |at: Duration| at.saturating_add(interval) <= now.monotonic;
-        self.is_usable_at(now) && self.loaded_at.is_none_or(loaded_long_ago)
+    /// When it may be loaded again, if that isn't to happen more often than this.
+    pub(crate) fn load_at(&self, interval: Duration) -> Duration {
+        self.loaded_at
+            .map_or(Duration::ZERO, |at| at.saturating_add(interval))
+            .max(self.skip_until)
     }
 
     pub(crate) fn has_loaded(&mut self, stored: Option<Fingerprint>, now: Moment) {
@@ -49,8 +48,8 @@ impl HostFallback {
         self.known = stored;
     }
 
-    pub(crate) fn has_saved(&mut self, saved: Fingerprint) {
-        self.known = Some(saved);
+    pub(crate) fn has_saved(&mut self, saved: Option<Fingerprint>) {
+        self.known = saved;
     }
 
     /// What it is owed, or the steps to a copy of the held token: a look at what it holds, and a save where that is
@@ -60,12 +59,10 @@ impl HostFallback {
             return None;
         }
         if let Some(held) = held.filter(|held| held.is_usable_at(now) && !held.is_suspect()) {
-            let this = Some(held.fingerprint);
-            if self.known != this && self.loaded_beside != this {
-                self.loaded_beside = this;
+            if self.loaded_at.is_none() {
                 return Some(Pending::Load(Tier::Host));
             }
-            if self.known != this && !self.owed.is_unsaved() {
+            if self.known != Some(held.fingerprint) && !self.owed.is_unsaved() {
                 self.owed.save(self.known);
             }
         }
@@ -74,6 +71,5 @@ impl HostFallback {
 
     pub(crate) fn failed(&mut self, policy: &RenewalPolicy, now: Moment) {
         self.skip_until = now.monotonic.saturating_add(policy.store_retry_base);
-        self.owed.has_released();
     }
 }

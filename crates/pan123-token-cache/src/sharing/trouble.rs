@@ -142,7 +142,7 @@ impl Sharing {
         (!self.may_be_bypassed(policy)).then_some(&trouble.error)
     }
 
-    pub(super) fn is_given_up(&self) -> bool {
+    pub(crate) fn is_given_up(&self) -> bool {
         self.trouble.as_ref().is_some_and(|it| it.given_up > 0)
     }
 }

@@ -1,8 +1,8 @@
-//! How failures space out, and what they never do.
+//! How long no attempt is made after a failure.
 
 use super::*;
 
-/// The longest wait after each of so many failures in a row, over many seeds; each checked against its least.
+/// The longest wait after each of so many consecutive failures, over many seeds; each checked against its least.
 fn longest_waits(
     failure: fn() -> Result<Grant, FetchError>,
     serving: bool,
@@ -30,7 +30,7 @@ fn longest_waits(
 
 /// Within the cap, and near it for one seed among hundreds: full jitter.
 #[track_caller]
-fn assert_caps(longest: &[Duration], caps: &[Duration]) {
+pub(crate) fn assert_caps(longest: &[Duration], caps: &[Duration]) {
     for (longest, cap) in longest.iter().zip(caps) {
         assert!(
             longest <= cap && *longest > cap.mul_f32(0.95),
@@ -61,7 +61,7 @@ fn after_a_refusal_backoff_goes_from_30_s_to_15_min() {
 }
 
 #[test]
-fn a_success_ends_the_row() {
+fn a_success_ends_the_count_of_consecutive_failures() {
     let mut host = Host::alone();
     for _ in 0..6 {
         host.fetch(not_sent());
@@ -102,7 +102,7 @@ fn a_token_that_ends_during_a_long_backoff_makes_it_short() {
         let (wait, _) = host.wait();
         host.pass(wait);
     }
-    // Backed off by up to 15 min; with the token over, 60 s must do.
+    // Backed off by up to 15 min; without a token, 60 s must do.
     host.fetch(not_sent());
     let left = 30 * DAY - (host.now().wall - START.wall);
     host.pass(left);
@@ -122,70 +122,52 @@ impl Host {
 }
 
 #[test]
-fn two_failures_that_may_have_cost_a_token_end_the_attempts_while_one_lives() {
-    let mut host = Host::alone();
-    host.fetch_30_days("a");
-    host.pass(30 * DAY - 11 * HOUR);
-    host.fetch(maybe_issued());
-    let (wait, _) = host.wait();
-    host.pass(wait);
-    // One that was not sent costs nothing, and doesn't count.
+fn an_adopted_token_ends_the_count_of_consecutive_failures() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    for _ in 0..6 {
+        let ticket = host.next_ticket();
+        host.cache.fetched(ticket, not_sent(), host.now());
+    }
+    store.put(&record("theirs", host.now().wall, HOUR), HOUR);
+    while host.served().is_none() {
+        host.pass_wait();
+        let _ = host.poll();
+    }
+    assert_eq!(host.cache.last_failure(), None);
+    clock.advance(HOUR);
     host.fetch(not_sent());
-    let (wait, _) = host.wait();
-    host.pass(wait);
-    host.fetch(reply(200, "<html>"));
-    let (wait, reason) = host.wait();
-    assert_eq!(reason, Reason::MaybeIssued);
-    let left = 30 * DAY - (host.now().wall - START.wall);
-    // The last quarter of the window, of which this cache has drawn 0.7 days or so.
-    let last_quarter = left - wait;
-    assert!(
-        (3 * HOUR..=6 * HOUR + MINUTE).contains(&last_quarter),
-        "{last_quarter:?}"
-    );
-    // One attempt is made there.
-    host.pass(wait);
-    host.fetch(maybe_issued());
-    let (wait, reason) = host.wait();
-    assert_eq!(reason, Reason::MaybeIssued);
-    assert_eq!(wait, last_quarter - MINUTE);
-    // Once the token has expired, they go on.
-    host.pass(wait);
-    assert_eq!(host.served(), None);
-    let _ = host.ticket();
+    assert_eq!(host.wait(), (SECOND, Reason::Backoff));
 }
 
 #[test]
-fn without_a_token_such_failures_end_nothing() {
-    let mut host = Host::alone();
-    for _ in 0..10 {
-        host.fetch(maybe_issued());
-        let (wait, reason) = host.wait();
-        assert_eq!(reason, Reason::Backoff);
-        host.pass(wait);
+fn a_host_that_backs_off_for_an_hour_adopts_what_the_store_has_within_a_minute() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    // It is this host's own failure: no other is kept from the platform.
+    host.fetch(parse(
+        &http::Response::builder()
+            .status(503)
+            .header("retry-after", "3600")
+            .body(String::new())
+            .unwrap(),
+    ));
+    let error = host.token_error().unwrap();
+    assert_eq!(error.next_attempt(), Some(HOUR));
+    let shared: Arc<dyn TokenStore> = Arc::clone(&store) as Arc<dyn TokenStore>;
+    let mut other = Host::sharing(&shared, &clock, 2);
+    clock.advance(SECOND);
+    other.fetch_30_days("theirs");
+    other.wait();
+    let before = clock_now(&host);
+    while host.served().is_none() {
+        host.pass_wait();
+        let _ = host.poll();
     }
-    let _ = host.ticket();
+    let waited = clock_now(&host) - before;
+    assert!(waited <= MINUTE, "{waited:?}");
 }
 
-#[test]
-fn what_may_have_cost_a_token_is_told_from_what_did_not() {
-    for (failure, may_have_issued) in [
-        (not_sent(), false),
-        (Err(FetchError::Tls("x".into())), false),
-        (Err(FetchError::Timeout(SECOND)), true),
-        (maybe_issued(), true),
-        (rate_limited(), false),
-        (refused(), false),
-        (reply(500, ""), false),
-        (reply(502, ""), true),
-        (reply(503, ""), false),
-        (reply(504, ""), true),
-        (reply(200, "<html>"), true),
-        (reply(200, r#"{"code":0,"data":null}"#), true),
-        (reply(404, "<html>"), false),
-        (reply(302, ""), false),
-    ] {
-        let error = failure.unwrap_err();
-        assert_eq!(error.may_have_issued(), may_have_issued, "{error}");
-    }
+fn clock_now(host: &Host) -> Duration {
+    host.now().monotonic
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_wrong_wall_clock_does_not_matter_where_the_server_tells_its_own() {
+fn a_wrong_wall_clock_does_not_matter_where_the_server_sends_its_own() {
     for wrong in [3 * HOUR, 60 * DAY] {
         for ahead in [true, false] {
             let mut host = Host::alone();
@@ -23,7 +23,7 @@ fn a_wrong_wall_clock_does_not_matter_where_the_server_tells_its_own() {
 }
 
 #[test]
-fn without_a_date_or_with_an_absurd_one_the_wall_clock_tells() {
+fn without_a_date_or_with_an_absurd_one_the_wall_clock_decides() {
     let expires = START.wall + 10 * DAY;
     let absurd = |date: Duration| {
         let mut response = grant("a", date, Duration::ZERO).unwrap();
@@ -126,7 +126,7 @@ fn no_extreme_of_a_clock_panics() {
 }
 
 #[test]
-fn a_wait_is_over_when_either_clock_says_so() {
+fn a_wait_ends_when_either_clock_says_so() {
     let fresh = || {
         let mut host = Host::alone();
         host.fetch_30_days("a");
@@ -144,4 +144,73 @@ fn a_wait_is_over_when_either_clock_says_so() {
     assert!(!wants_poll(&host, wait - SECOND, wait - SECOND));
     assert!(wants_poll(&host, wait, Duration::ZERO));
     assert!(wants_poll(&host, Duration::ZERO, wait));
+}
+
+#[test]
+fn a_stored_life_goes_on_by_the_stores_clock() {
+    let (mut hosts, clock, store) = fleet(1);
+    hosts[0].fetch_30_days("a");
+    hosts[0].wait();
+    clock.advance(10 * DAY);
+    let mut host = Host::sharing(&store, &clock, 9);
+    // This host's wall clock is wrong; the store's is not.
+    host.clock = ManualClock::new(Moment {
+        wall: START.wall - 100 * DAY,
+        monotonic: SECOND,
+    });
+    assert_eq!(host.wait().1, Reason::Fresh);
+    host.pass(20 * DAY - MINUTE - SECOND);
+    assert!(host.served().is_some());
+    host.pass(SECOND);
+    assert!(host.served().is_none());
+}
+
+#[test]
+fn without_a_clock_of_the_stores_own_the_hosts_wall_clock_decides_what_is_left() {
+    /// A file: no clock, and no leases.
+    struct File(Record);
+
+    impl TokenStore for File {
+        fn load(&self, _: StoreKey) -> Result<Option<Stored>, StoreError> {
+            Ok(Some(Stored {
+                record: self.0.clone(),
+                left: None,
+            }))
+        }
+
+        fn lease(&self, _: StoreKey, _: Owner, _: Duration) -> Result<Lease, StoreError> {
+            Err(StoreError::new("no locks"))
+        }
+
+        fn save(
+            &self,
+            _: StoreKey,
+            _: &Record,
+            _: Option<Fingerprint>,
+            _: Duration,
+        ) -> Result<Saved, StoreError> {
+            Ok(Saved::Kept)
+        }
+
+        fn release(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    for (sent, left) in [
+        (START.wall - 10 * DAY, 20 * DAY),
+        (START.wall, 30 * DAY),
+        // A clock that was set back since: the expiry decides, but no more than a whole life.
+        (START.wall + DAY, 30 * DAY),
+        (START.wall + 100 * DAY, 30 * DAY),
+    ] {
+        let clock = ManualClock::new(START);
+        let store: Arc<dyn TokenStore> = Arc::new(File(record("a", sent, 30 * DAY)));
+        let mut host = Host::sharing(&store, &clock, 1);
+        assert_eq!(host.wait().1, Reason::Fresh);
+        host.pass(left - MINUTE - SECOND);
+        assert!(host.served().is_some(), "{sent:?}");
+        host.pass(SECOND);
+        assert!(host.served().is_none(), "{sent:?}");
+    }
 }

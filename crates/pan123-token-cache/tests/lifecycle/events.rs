@@ -1,4 +1,4 @@
-//! What is told to whoever watches.
+//! What is reported in events.
 
 use super::*;
 
@@ -74,7 +74,7 @@ fn a_forced_renewal_says_so() {
 }
 
 #[test]
-fn events_that_nobody_takes_do_not_pile_up() {
+fn events_that_are_not_taken_do_not_pile_up() {
     let mut host = Host::alone();
     for _ in 0..500 {
         host.fetch(not_sent());
@@ -86,7 +86,6 @@ fn events_that_nobody_takes_do_not_pile_up() {
 
 #[test]
 fn a_failure_says_in_one_line_what_happened() {
-    use pan123_token_cache::Failure;
     for (failure, may_have_issued, line) in [
         (
             Failure::from(FetchError::Connect("why".into())),

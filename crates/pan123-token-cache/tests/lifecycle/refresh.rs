@@ -1,9 +1,9 @@
-//! Renewals that someone asks for.
+//! Renewals that a caller asks for.
 
 use super::*;
 
 #[test]
-fn a_fresh_token_is_renewed_when_someone_asks_and_served_meanwhile() {
+fn a_fresh_token_is_renewed_on_demand_and_served_meanwhile() {
     let mut host = Host::alone();
     host.fetch_30_days("a");
     host.pass(HOUR);
@@ -40,7 +40,7 @@ fn it_keeps_to_the_spacing_and_the_backoff() {
 }
 
 #[test]
-fn the_same_token_over_again_is_no_success() {
+fn the_same_token_once_more_is_no_success() {
     let mut host = Host::alone();
     host.fetch_30_days("a");
     host.pass(HOUR);
@@ -110,23 +110,33 @@ fn it_finds_what_another_fetches_meanwhile_long_before_the_lease_ends() {
 }
 
 #[test]
-fn two_attempts_that_may_each_have_cost_a_token_are_enough() {
+fn an_empty_cache_on_its_own_takes_the_first_token_for_another() {
     let mut host = Host::alone();
-    host.fetch_30_days("a");
-    host.pass(HOUR);
     host.cache.refresh();
-    host.fetch(maybe_issued());
-    let (wait, _) = host.wait();
-    host.pass(wait);
-    host.fetch(maybe_issued());
-    let now = host.now();
-    let Action::Wait { until, reason } = host.poll() else {
-        panic!()
-    };
-    assert_eq!(reason, Reason::MaybeIssued);
-    // Whoever asked for another gets an answer all the same.
-    assert!(host.cache.token_error(until, reason, now).is_some());
-    host.pass(DAY);
-    assert_eq!(host.wait().1, Reason::MaybeIssued);
-    assert_eq!(host.served().as_deref(), Some("a"));
+    assert!(host.cache.is_refreshing());
+    host.fetch_30_days("a");
+    assert!(!host.cache.is_refreshing());
+    assert_eq!(host.wait().1, Reason::Fresh);
+}
+
+#[test]
+fn an_empty_cache_takes_the_first_token_for_another_where_the_store_holds_none() {
+    let (mut hosts, ..) = fleet(1);
+    hosts[0].cache.refresh();
+    hosts[0].fetch_30_days("a");
+    assert!(!hosts[0].cache.is_refreshing());
+    assert_eq!(hosts[0].wait().1, Reason::Fresh);
+}
+
+#[test]
+fn an_empty_cache_serves_what_the_store_holds_until_another_comes() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    store.put(&record("stored", START.wall - DAY, 30 * DAY), 29 * DAY);
+    host.cache.refresh();
+    let ticket = host.ticket();
+    assert_eq!(host.served().as_deref(), Some("stored"));
+    host.cache.fetched(ticket, not_sent(), host.now());
+    assert!(host.cache.is_refreshing());
+    assert_eq!(host.served().as_deref(), Some("stored"));
 }

@@ -1,24 +1,12 @@
-//! What a caller without a token is told.
-
-use pan123_token_cache::{Failure, TokenError};
+//! What a caller without a token gets.
 
 use super::*;
-
-/// What the last poll said, for a caller who has no token.
-#[track_caller]
-fn told(host: &mut Host) -> Option<TokenError> {
-    let now = host.now();
-    match host.poll() {
-        Action::Wait { until, reason } => host.cache.token_error(until, reason, now),
-        other => panic!("no wait: {other:?}"),
-    }
-}
 
 #[test]
 fn after_a_failure_it_is_that_failure_and_the_time_of_the_next_attempt() {
     let mut host = Host::alone();
     host.fetch(refused());
-    let error = told(&mut host).unwrap();
+    let error = host.token_error().unwrap();
     assert_eq!(error.failure(), host.cache.last_failure());
     let next_attempt = error.next_attempt().unwrap();
     assert!(
@@ -40,7 +28,7 @@ fn after_a_failure_it_is_that_failure_and_the_time_of_the_next_attempt() {
             .body(String::new())
             .unwrap(),
     ));
-    let error = told(&mut host).unwrap();
+    let error = host.token_error().unwrap();
     assert_eq!(error.retry_after(), Some(600 * SECOND));
     assert_eq!(error.next_attempt(), Some(600 * SECOND));
     assert!(error.is_retryable());
@@ -51,7 +39,7 @@ fn after_a_failure_it_is_that_failure_and_the_time_of_the_next_attempt() {
 }
 
 #[test]
-fn where_another_cache_was_told_to_wait_it_says_so() {
+fn where_another_cache_was_asked_to_wait_it_says_so() {
     let clock = ManualClock::new(START);
     let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock.clone()));
     let mut first = Host::sharing(&store, &clock, 1);
@@ -64,7 +52,7 @@ fn where_another_cache_was_told_to_wait_it_says_so() {
             .unwrap(),
     ));
     let _ = first.poll();
-    let error = told(&mut second).unwrap();
+    let error = second.token_error().unwrap();
     let TokenError::RateLimited { next_attempt } = error else {
         panic!("{error:?}");
     };
@@ -78,14 +66,14 @@ fn where_another_cache_was_told_to_wait_it_says_so() {
 }
 
 #[test]
-fn a_wait_for_whoever_fetches_is_worth_it() {
+fn a_wait_for_the_cache_that_fetches_is_worth_it() {
     let clock = ManualClock::new(START);
     let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock.clone()));
     let mut first = Host::sharing(&store, &clock, 1);
     let mut second = Host::sharing(&store, &clock, 2);
     let ticket = first.ticket();
-    assert_eq!(told(&mut first), None);
-    assert_eq!(told(&mut second), None);
+    assert_eq!(first.token_error(), None);
+    assert_eq!(second.token_error(), None);
     drop(ticket);
 }
 
@@ -117,7 +105,7 @@ fn each_error_is_one_line() {
 
 #[test]
 fn what_a_clock_or_a_certificate_must_mend_is_not_worth_a_retry() {
-    let token = AccessToken::new("over", date(START.wall)).unwrap();
+    let token = AccessToken::new("expired", date(START.wall)).unwrap();
     assert!(!Failure::IssuedExpired(token).is_retryable());
     assert!(Failure::Unchanged.is_retryable());
     assert!(Failure::Dropped.is_retryable());

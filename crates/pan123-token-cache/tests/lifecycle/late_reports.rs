@@ -1,4 +1,4 @@
-//! Tickets that come late, twice, or never.
+//! Tickets that are reported late, twice, or never.
 
 use super::*;
 
@@ -11,10 +11,7 @@ fn a_dropped_ticket_frees_the_machine_at_its_deadline() {
     assert_eq!(host.wait().1, Reason::Fetching);
     host.pass(Duration::from_millis(1));
     assert_eq!(host.wait().1, Reason::Backoff);
-    assert_eq!(
-        host.cache.last_failure(),
-        Some(&pan123_token_cache::Failure::Dropped)
-    );
+    assert_eq!(host.cache.last_failure(), Some(&Failure::Dropped));
 }
 
 #[test]
@@ -76,10 +73,7 @@ fn a_report_in_the_moment_of_the_deadline_is_late() {
     let ticket = host.ticket();
     host.pass(30 * SECOND);
     host.cache.fetched(ticket, refused(), host.now());
-    assert_eq!(
-        host.cache.last_failure(),
-        Some(&pan123_token_cache::Failure::Dropped)
-    );
+    assert_eq!(host.cache.last_failure(), Some(&Failure::Dropped));
 }
 
 #[test]
@@ -103,7 +97,7 @@ fn equal_seeds_and_inputs_lead_to_equal_actions() {
 fn a_late_token_that_is_newer_is_taken() {
     let mut host = Host::alone();
     let late = host.overdue_ticket();
-    host.fetch(grant("at-hand", START.wall, 30 * DAY));
+    host.fetch(grant("held", START.wall, 30 * DAY));
     let issued = START.wall + SECOND;
     host.cache
         .fetched(late, grant("newer", issued, 30 * DAY), host.now());
@@ -111,10 +105,10 @@ fn a_late_token_that_is_newer_is_taken() {
 }
 
 #[test]
-fn a_late_token_is_taken_where_the_one_at_hand_is_over() {
+fn a_late_token_is_taken_where_the_held_one_has_expired() {
     let mut host = Host::alone();
     let late = host.overdue_ticket();
-    host.fetch(grant("at-hand", START.wall + HOUR, 100 * SECOND));
+    host.fetch(grant("held", START.wall + HOUR, 100 * SECOND));
     host.pass(100 * SECOND);
     assert_eq!(host.served(), None);
     host.cache
@@ -123,13 +117,13 @@ fn a_late_token_is_taken_where_the_one_at_hand_is_over() {
 }
 
 #[test]
-fn a_late_token_that_is_over_is_no_failure() {
+fn a_late_token_that_has_expired_is_no_failure() {
     let mut host = Host::alone();
     let late = host.overdue_ticket();
     host.fetch_30_days("a");
     host.events();
     host.cache
-        .fetched(late, grant("over", START.wall, SECOND), host.now());
+        .fetched(late, grant("expired", START.wall, SECOND), host.now());
     assert_eq!(host.cache.last_failure(), None);
     assert_eq!(host.events(), []);
     assert_eq!(host.served().as_deref(), Some("a"));
@@ -140,7 +134,7 @@ fn a_token_in_time_is_taken_even_if_the_servers_clock_went_back() {
     let mut host = Host::alone();
     host.fetch(grant("a", START.wall, HOUR));
     host.pass(55 * MINUTE);
-    // An earlier `Date`, and an expiry that is nearer than that of the one at hand.
+    // An earlier `Date`, and an expiry that is nearer than that of the one held.
     host.fetch(grant("b", START.wall - DAY, HOUR));
     assert_eq!(host.served().as_deref(), Some("b"));
     assert_eq!(host.cache.last_failure(), None);
@@ -168,4 +162,73 @@ fn a_report_with_an_earlier_monotonic_time_counts_as_now() {
     host.cache.fetched(ticket, refused(), earlier);
     assert_eq!(host.wait().1, Reason::Backoff);
     assert!(host.wait().0 >= 30 * SECOND);
+}
+
+#[test]
+fn a_superseded_fetch_counts_as_dropped_and_its_token_is_still_taken() {
+    let mut host = Host::alone();
+    assert!(!host.cache.supersede(host.now()));
+    let late = host.ticket();
+    assert!(host.cache.supersede(host.now()));
+    assert!(!host.cache.supersede(host.now()));
+    assert_eq!(host.cache.last_failure(), Some(&Failure::Dropped));
+    assert_eq!(host.wait(), (SECOND, Reason::Backoff));
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("late"));
+    assert_eq!(host.cache.last_failure(), None);
+    assert_eq!(host.wait().1, Reason::Fresh);
+}
+
+#[test]
+fn a_superseded_fetch_that_comes_late_leaves_the_next_one_under_way() {
+    let mut host = Host::alone();
+    let late = host.ticket();
+    assert!(host.cache.supersede(host.now()));
+    host.pass_wait();
+    let next = host.ticket();
+    host.cache
+        .fetched(late, grant("late", START.wall, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("late"));
+    assert_eq!(host.wait().1, Reason::Fetching);
+    // The newer one is taken as well.
+    let issued = host.now().wall;
+    host.cache
+        .fetched(next, grant("next", issued, 30 * DAY), host.now());
+    assert_eq!(host.served().as_deref(), Some("next"));
+}
+
+#[test]
+fn a_first_dropped_fetch_is_followed_by_another_after_the_spacing_and_a_second_backs_off() {
+    let mut longest = Duration::ZERO;
+    for seed in 0..100 {
+        let mut host = Host::with(RenewalPolicy::default(), seed);
+        let _dropped = host.ticket();
+        assert!(host.cache.supersede(host.now()));
+        assert_eq!(host.wait(), (SECOND, Reason::Backoff));
+        host.pass(SECOND);
+        let _dropped = host.ticket();
+        assert!(host.cache.supersede(host.now()));
+        longest = longest.max(host.wait().0);
+    }
+    assert!(
+        longest > SECOND + SECOND / 2 && longest <= 2 * SECOND,
+        "{longest:?}"
+    );
+}
+
+#[test]
+fn on_a_store_too_a_first_dropped_fetch_is_followed_by_another_after_the_spacing() {
+    let (mut hosts, clock, _) = fleet(1);
+    let _dropped = hosts[0].ticket();
+    let now = hosts[0].now();
+    assert!(hosts[0].cache.supersede(now));
+    assert_eq!(hosts[0].wait(), (SECOND, Reason::Backoff));
+    clock.advance(SECOND);
+    let _dropped = hosts[0].ticket();
+    // A second one may be its own fault: others go first.
+    let now = hosts[0].now();
+    assert!(hosts[0].cache.supersede(now));
+    assert_eq!(hosts[0].pass_wait(), Reason::Backoff);
+    assert_eq!(hosts[0].wait(), (4 * SECOND, Reason::Leased));
 }

@@ -1,0 +1,320 @@
+//! Two stores: the one that all share, and one that the processes of a host share while that is out.
+
+use pan123_token_cache::{FallbackStore, Tier};
+
+use super::*;
+
+/// A host with both stores. Its processes come and go.
+struct Scene {
+    clock: ManualClock,
+    shared: Arc<FaultyStore>,
+    local: Arc<FaultyStore>,
+    store: Arc<dyn TokenStore>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let clock = ManualClock::new(START);
+        let (shared, local) = (FaultyStore::new(&clock), FaultyStore::new(&clock));
+        let store = FallbackStore::new(
+            Arc::clone(&shared) as Arc<dyn TokenStore>,
+            Arc::clone(&local) as Arc<dyn TokenStore>,
+        );
+        Self {
+            clock,
+            shared,
+            local,
+            store: Arc::new(store),
+        }
+    }
+
+    fn with_shared_store_down() -> Self {
+        let scene = Self::new();
+        scene.shared.fail(&FaultyStore::ALL);
+        scene
+    }
+
+    fn process(&self, seed: u64) -> Host {
+        Host::sharing(&self.store, &self.clock, seed)
+    }
+}
+
+fn secret(stored: Option<Record>) -> Option<String> {
+    stored.map(|record| record.token.secret().to_owned())
+}
+
+#[test]
+fn while_the_shared_store_works_the_other_gets_one_copy_of_the_token() {
+    let scene = Scene::new();
+    let mut host = scene.process(1);
+    host.fetch_30_days("a");
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(scene.shared.called(), ["load", "lease", "save", "release"]);
+    assert_eq!(scene.local.called(), ["load", "save"]);
+    // Another process finds it in the shared store, and the copy in place.
+    assert_eq!(scene.process(2).wait().1, Reason::Fresh);
+    assert_eq!(scene.local.called(), ["load"]);
+    // In an outage it costs nothing to start.
+    scene.shared.fail(&FaultyStore::ALL);
+    let mut third = scene.process(3);
+    let _ = third.poll();
+    assert_eq!(third.served().as_deref(), Some("a"));
+}
+
+#[test]
+fn of_two_processes_that_start_in_an_outage_one_fetches() {
+    let scene = Scene::with_shared_store_down();
+    let (mut one, mut other) = (scene.process(1), scene.process(2));
+    let mut tickets = Vec::new();
+    while tickets.is_empty() {
+        tickets.extend([&mut one, &mut other].into_iter().filter_map(
+            |process| match process.poll() {
+                Action::Fetch(ticket) => Some(ticket),
+                _ => None,
+            },
+        ));
+        scene.clock.advance(SECOND / 4);
+    }
+    assert_eq!(tickets.len(), 1);
+    let waited = one.now().monotonic - START.monotonic;
+    assert!((27 * SECOND..29 * SECOND).contains(&waited), "{waited:?}");
+    let ticket = tickets.pop().unwrap();
+    // Both are polled while it fetches; then its token comes.
+    for _ in 0..8 {
+        for process in [&mut one, &mut other] {
+            assert!(!matches!(process.poll(), Action::Fetch(_)));
+        }
+        scene.clock.advance(SECOND / 4);
+    }
+    let result = grant("a", one.now().wall, 30 * DAY);
+    let (fetched, waiting) = if one.wait().1 == Reason::Fetching {
+        (&mut one, &mut other)
+    } else {
+        (&mut other, &mut one)
+    };
+    fetched.cache.fetched(ticket, result, fetched.now());
+    fetched.wait();
+    for _ in 0..8 {
+        assert!(!matches!(waiting.poll(), Action::Fetch(_)));
+        scene.clock.advance(SECOND / 2);
+    }
+    assert_eq!(waiting.served().as_deref(), Some("a"));
+
+    // One that starts later has it at its first poll.
+    let mut later = scene.process(3);
+    let _ = later.poll();
+    assert_eq!(later.served().as_deref(), Some("a"));
+}
+
+#[test]
+fn what_was_fetched_in_an_outage_is_offered_to_the_shared_store_when_that_is_back() {
+    let scene = Scene::with_shared_store_down();
+    let mut dead = scene.process(1);
+    let ticket = dead.ticket_without_the_store();
+    let result = grant("a", dead.now().wall, 30 * DAY);
+    dead.cache.fetched(ticket, result, dead.now());
+    dead.wait();
+    assert_eq!(secret(scene.local.stored()).as_deref(), Some("a"));
+    drop(dead);
+    // Another process has it from the host's store alone.
+    let mut heir = scene.process(2);
+    let _ = heir.poll();
+    assert_eq!(heir.served().as_deref(), Some("a"));
+    scene.shared.recover();
+    heir.pass_wait();
+    heir.wait();
+    assert_eq!(secret(scene.shared.stored()).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_stale_record_of_the_hosts_store_displaces_no_newer_shared_one() {
+    let scene = Scene::new();
+    let stale = record("stale", START.wall - 10 * DAY, 30 * DAY);
+    scene.local.put(&stale, 20 * DAY);
+    scene
+        .shared
+        .put(&record("newer", START.wall - DAY, 30 * DAY), 29 * DAY);
+    let mut host = scene.process(1);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(host.served().as_deref(), Some("newer"));
+    assert_eq!(secret(scene.local.stored()).as_deref(), Some("newer"));
+
+    // A process that starts in an outage may find a stale one; it is used until the shared store is back.
+    let scene = Scene::new();
+    scene.local.put(&stale, 20 * DAY);
+    scene
+        .shared
+        .put(&record("newer", START.wall - DAY, 30 * DAY), 29 * DAY);
+    scene.shared.fail(&FaultyStore::ALL);
+    let mut other = scene.process(2);
+    let _ = other.poll();
+    assert_eq!(other.served().as_deref(), Some("stale"));
+    scene.shared.recover();
+    other.pass_wait();
+    other.wait();
+    assert_eq!(other.served().as_deref(), Some("newer"));
+    assert_eq!(secret(scene.shared.stored()).as_deref(), Some("newer"));
+
+    // One that holds the newer one keeps it in an outage.
+    scene.shared.fail(&FaultyStore::ALL);
+    scene.clock.advance(HOUR);
+    let _ = host.poll();
+    assert_eq!(host.served().as_deref(), Some("newer"));
+}
+
+#[test]
+fn a_shared_store_that_was_flushed_gets_the_hosts_token_and_no_new_one() {
+    let scene = Scene::new();
+    scene
+        .local
+        .put(&record("a", START.wall - DAY, 30 * DAY), 29 * DAY);
+    let mut host = scene.process(1);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(secret(scene.shared.stored()).as_deref(), Some("a"));
+}
+
+#[test]
+fn where_both_stores_are_down_a_process_goes_without_them() {
+    let scene = Scene::with_shared_store_down();
+    scene.local.fail(&FaultyStore::ALL);
+    let mut host = scene.process(1);
+    let ticket = host.ticket_without_the_store();
+    // The host's store was asked once: it is skipped for a minute.
+    assert_eq!(scene.local.called(), ["load"]);
+    let result = grant("a", host.now().wall, 30 * DAY);
+    host.cache.fetched(ticket, result, host.now());
+    assert_eq!(host.wait().1, Reason::Fresh);
+    // It is saved in both as soon as they are back.
+    scene.local.recover();
+    scene.clock.advance(MINUTE);
+    host.wait();
+    assert_eq!(secret(scene.local.stored()).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_shared_store_that_gives_no_answer_is_bypassed_by_way_of_the_hosts_store() {
+    let scene = Scene::new();
+    let mut host = scene.process(1);
+    let _ticket = loop {
+        match host.cache.poll(host.now()) {
+            Action::Store(StoreStep::Load(step)) if step.call().tier == Tier::Host => {
+                host.run(StoreStep::Load(step));
+            }
+            Action::Store(StoreStep::Lease(step)) if step.call().tier == Tier::Host => {
+                host.run(StoreStep::Lease(step));
+            }
+            // It hangs.
+            Action::Store(step) => drop(step),
+            Action::Wait { until, .. } => host.pass(until.monotonic - host.now().monotonic),
+            Action::Fetch(ticket) => break ticket,
+        }
+        assert!(host.now().monotonic < START.monotonic + MINUTE, "it waits");
+    };
+    let waited = host.now().monotonic - START.monotonic;
+    // Nine tries of 3 s each: within the 30 s that a caller waits.
+    assert_eq!(waited, 27 * SECOND);
+    assert_eq!(
+        scene.process(2).wait_beside_a_lease_of_the_host(),
+        Reason::Leased
+    );
+}
+
+impl Host {
+    /// What a process of the same host waits for, once it has given the shared store its time.
+    fn wait_beside_a_lease_of_the_host(&mut self) -> Reason {
+        loop {
+            let (wait, reason) = match self.cache.poll(self.now()) {
+                Action::Wait { until, reason } => (until.monotonic - self.now().monotonic, reason),
+                Action::Store(step) => {
+                    let tier = match &step {
+                        StoreStep::Load(step) => step.call().tier,
+                        StoreStep::Lease(step) => step.call().tier,
+                        StoreStep::Save(step) => step.call().tier,
+                        StoreStep::Release(step) => step.call().tier,
+                    };
+                    match tier {
+                        Tier::Host => self.run(step),
+                        Tier::Shared => {
+                            let error = StoreError::new("it is down");
+                            self.cache.stored(step.fail(error), self.now());
+                        }
+                    }
+                    continue;
+                }
+                Action::Fetch(_) => panic!("a fetch"),
+            };
+            if reason == Reason::Leased {
+                return reason;
+            }
+            self.pass(wait);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_the_shared_store_does_not_take_is_saved_in_the_hosts_store_at_once() {
+    let scene = Scene::new();
+    let mut host = scene.process(1);
+    let ticket = host.ticket();
+    // The outage begins while it fetches.
+    scene.shared.fail(&FaultyStore::ALL);
+    let result = grant("a", host.now().wall, 30 * DAY);
+    host.cache.fetched(ticket, result, host.now());
+    let _ = host.poll();
+    assert_eq!(secret(scene.local.stored()).as_deref(), Some("a"));
+    let mut next = scene.process(2);
+    let _ = next.poll();
+    assert_eq!(next.served().as_deref(), Some("a"));
+}
+
+#[test]
+fn a_process_that_backs_off_in_an_outage_adopts_what_another_one_fetched() {
+    let scene = Scene::with_shared_store_down();
+    let mut refused_one = scene.process(1);
+    let ticket = refused_one.ticket_without_the_store();
+    refused_one
+        .cache
+        .fetched(ticket, reply_to_wait_an_hour(), refused_one.now());
+    let _ = refused_one.poll();
+    scene
+        .local
+        .put(&record("a", refused_one.now().wall, 30 * DAY), 30 * DAY);
+    for _ in 0..4 {
+        scene.clock.advance(15 * SECOND);
+        let _ = refused_one.poll();
+    }
+    assert_eq!(refused_one.served().as_deref(), Some("a"));
+}
+
+fn reply_to_wait_an_hour() -> Result<Grant, FetchError> {
+    parse(
+        &http::Response::builder()
+            .status(503)
+            .header("retry-after", "3600")
+            .body(String::new())
+            .unwrap(),
+    )
+}
+
+#[test]
+fn leases_of_the_hosts_store_that_come_too_late_are_gone_without() {
+    let scene = Scene::with_shared_store_down();
+    let mut host = scene.process(1);
+    let mut late_leases = 0;
+    let _ticket = loop {
+        match host.cache.poll(host.now()) {
+            Action::Store(StoreStep::Lease(step)) => {
+                assert_eq!(step.call().tier, Tier::Host);
+                host.run(StoreStep::Lease(step));
+                late_leases += 1;
+                host.pass(13 * SECOND);
+            }
+            Action::Store(step) => host.run(step),
+            Action::Wait { until, .. } => host.pass(until.monotonic - host.now().monotonic),
+            Action::Fetch(ticket) => break ticket,
+        }
+        assert!(late_leases <= 2, "it asks for ever");
+    };
+    assert_eq!(late_leases, 2);
+}
