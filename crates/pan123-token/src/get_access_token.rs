@@ -8,7 +8,6 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use crate::access_token::insert_platform;
 use crate::dates;
 use crate::envelope::{Code, Field, Object, Reply};
-use crate::fetch_error::chain_text;
 use crate::redactor::Redactor;
 use crate::response_error::Inner;
 use crate::{
@@ -127,7 +126,7 @@ impl GetAccessToken {
     /// request into its error.
     pub fn cause(&self, error: &(dyn std::error::Error + 'static)) -> Cause {
         let redactor = Redactor::new(self.credentials.client_secret(), &[]);
-        Cause::redacted(&chain_text(error), &redactor)
+        Cause::redacted(error, &redactor)
     }
 
     fn judge(
