@@ -10,7 +10,7 @@ use crate::redactor::Redactor;
 use crate::server_text::one_line;
 use crate::{ErrorKind, ResponseError};
 
-/// Why an exchange brought no token: the way there failed, or the reply was no grant.
+/// Why an exchange brought no token: it wasn't completed, or the reply was no grant.
 ///
 /// One type for every adapter, so that a program can change its HTTP client without changing its error handling. Cheap to
 /// clone, since every caller that waited for the same exchange gets it. `Display` is one line that says it all.
@@ -24,14 +24,14 @@ pub enum FetchError {
     Connect(Cause),
     /// TLS failed, by a certificate that isn't trusted, say. The request wasn't sent.
     ///
-    /// Some clients don't tell this apart; then it comes as [`Connect`](Self::Connect).
+    /// Some clients don't distinguish it; then it comes as [`Connect`](Self::Connect).
     Tls(Cause),
     /// The exchange took longer than this. The request may have reached the server.
     Timeout(Duration),
     /// The connection was lost after the request may have been sent, before the reply was whole, or what came was no
     /// HTTP.
     Body(Cause),
-    /// The reply was judged, and it is no grant.
+    /// A whole reply came, and it is no grant.
     Response(ResponseError),
 }
 
@@ -64,7 +64,7 @@ impl FetchError {
         }
     }
 
-    /// How long the server asks to be left alone, where it answered and said so; at most 1 hour.
+    /// How long the server asks to wait, where it answered and gave a time; at most 1 hour.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Response(error) => error.retry_after(),
@@ -72,7 +72,7 @@ impl FetchError {
         }
     }
 
-    /// The verdict on the reply, where there was one.
+    /// What the reply said, where a whole one came.
     pub fn response(&self) -> Option<&ResponseError> {
         match self {
             Self::Response(error) => Some(error),
@@ -167,7 +167,7 @@ fn innermost_io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Er
     while let Some(error) = next {
         let io = error.downcast_ref::<io::Error>();
         found = io.or(found);
-        // `source()` of an I/O error passes over the error inside.
+        // `source()` of an I/O error skips the error inside.
         let inside = io.and_then(io::Error::get_ref);
         next = match inside {
             Some(inside) => Some(inside as &'a (dyn Error + 'static)),

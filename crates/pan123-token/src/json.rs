@@ -1,7 +1,7 @@
 //! JSON (RFC 8259), read from front to back.
 //!
-//! Values are checked and passed over, not built: each comes back as its own piece of the text. `serde_json`, which undoes
-//! escapes here, can't do two things that are needed: pass over a key that is no Unicode text (half a surrogate pair), and
+//! Values are checked and skipped, not built: each comes back as its own piece of the text. `serde_json`, which undoes
+//! escapes here, can't do two things that are needed: skip a key that is no Unicode text (half a surrogate pair), and
 //! say whether a text that is no JSON may be the beginning of one.
 
 use std::borrow::Cow;
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes over blanks, and looks at the byte behind them.
+    /// Skips blanks, and looks at the byte behind them.
     pub(crate) fn peek(&mut self) -> Result<u8, Stop> {
         loop {
             match self.text.as_bytes().get(self.at) {
@@ -118,10 +118,10 @@ impl<'a> Reader<'a> {
 
     /// Reads any value.
     pub(crate) fn value(&mut self) -> Result<&'a str, Stop> {
-        self.read_by(Self::pass_value)
+        self.read_by(Self::skip_value)
     }
 
-    fn pass_value(&mut self) -> Result<(), Stop> {
+    fn skip_value(&mut self) -> Result<(), Stop> {
         // The bracket or brace of each array and object that isn't closed yet.
         let mut open: Vec<u8> = Vec::new();
         loop {
@@ -208,16 +208,16 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Result<(), Stop> {
-        self.pass(b"-");
+        self.skip(b"-");
         // No digit may follow a zero.
-        if !self.pass(b"0") {
+        if !self.skip(b"0") {
             self.digits()?;
         }
-        if self.pass(b".") {
+        if self.skip(b".") {
             self.digits()?;
         }
-        if self.pass(b"eE") {
-            self.pass(b"+-");
+        if self.skip(b"eE") {
+            self.skip(b"+-");
             self.digits()?;
         }
         Ok(())
@@ -227,7 +227,7 @@ impl<'a> Reader<'a> {
         if !self.byte()?.is_ascii_digit() {
             return Err(Stop::Invalid);
         }
-        while self.pass(b"0123456789") {}
+        while self.skip(b"0123456789") {}
         Ok(())
     }
 
@@ -245,8 +245,8 @@ impl<'a> Reader<'a> {
         Err(Stop::Invalid)
     }
 
-    /// Passes over the next byte if it is one of these.
-    fn pass(&mut self, bytes: &[u8]) -> bool {
+    /// Skips the next byte if it is one of these.
+    fn skip(&mut self, bytes: &[u8]) -> bool {
         let next = self.text.as_bytes().get(self.at);
         let passes = next.is_some_and(|next| bytes.contains(next));
         self.at += usize::from(passes);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_go_on_is_told_from_what_is_no_json() {
+    fn a_beginning_is_distinguished_from_what_is_no_json() {
         for text in [
             "", " ", "{", "[", "[1", "[1,", r#"{"a"#, r#"{"a":"#, r#""\"#, r#""\u00"#, "-", "1.",
             "1e", "nul",

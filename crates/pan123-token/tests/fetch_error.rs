@@ -1,4 +1,4 @@
-//! How a failed exchange is told, whoever carried it out.
+//! How a failed exchange is reported, whatever carried it out.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::error::Error;
