@@ -22,7 +22,9 @@ use std::process::Command;
 
 use http::Response;
 use http::header::DATE;
-use pan123_token::{AccessToken, Credentials, GetAccessToken, OffsetDateTime};
+use pan123_token::{
+    AccessToken, Credentials, GetAccessToken, OffsetDateTime, RejectionWatch, token_rejected,
+};
 use serde::Deserialize;
 use time::format_description::well_known::Rfc3339;
 
@@ -85,14 +87,30 @@ fn operation() -> GetAccessToken {
     GetAccessToken::new(Credentials::new("fedcba9876543210", secret).unwrap())
 }
 
-const SCENES: [&str; 4] = ["bare grant", "grant", "bare error", "error"];
+/// The reply to an API call.
+const API_REPLY: &str = r#"{"code":0,"message":"ok","data":{"uid":1814435955,"nickname":"user","headImage":"https://image.example/head.png","passport":"18888888888","mail":"","spaceUsed":30754635,"spacePermanent":2199023255552,"spaceTemp":0,"spaceTempExpr":"","vip":false,"directTraffic":0,"isHideUID":false},"x-traceID":"16f60c4d-f022-42d3-b3df-85d1fe2a3ac5_kong-db-5898fdd8c6-wgsts"}"#;
+
+fn watched(response: &Response<&str>) -> bool {
+    let mut watch = RejectionWatch::new(response, Some(response.body().len() as u64));
+    watch.push(response.body().as_bytes());
+    watch.finish()
+}
+
+const SCENES: [&str; 6] = [
+    "bare grant",
+    "grant",
+    "bare error",
+    "error",
+    "API reply, watched",
+    "API reply, whole",
+];
 
 fn run(scene: &str, rounds: u32) {
     let operation = operation();
-    let body = if scene.ends_with("grant") {
-        REPLY
-    } else {
-        ERROR
+    let body = match scene {
+        "bare grant" | "grant" => REPLY,
+        "bare error" | "error" => ERROR,
+        _ => API_REPLY,
     };
     let response = Response::builder()
         .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
@@ -104,6 +122,8 @@ fn run(scene: &str, rounds: u32) {
             "bare grant" => drop(black_box(bare_grant(response))),
             "bare error" => drop(black_box(bare_error(response))),
             "grant" | "error" => drop(black_box(operation.parse_response(response))),
+            "API reply, watched" => drop(black_box(watched(response))),
+            "API reply, whole" => drop(black_box(token_rejected(response))),
             _ => panic!("no such scene"),
         }
     }
@@ -134,6 +154,6 @@ fn main() {
             println!("skipped: valgrind can't be run");
             return;
         };
-        println!("{scene:12} {:6} instructions", (many - few) / 1000);
+        println!("{scene:18} {:6} instructions", (many - few) / 1000);
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn server_time(headers: &HeaderMap) -> Option<OffsetDateTime> {
     http_date(text(headers.get(DATE)?)?)
 }
 
-/// How long the server asks to be left alone.
+/// How long the server asks to wait.
 ///
 /// `Retry-After` is a number of seconds or a date. A date is read against the response's own `Date`, so that a wrong
 /// clock on this side doesn't matter; without a `Date` it says nothing. Of several, the longest counts.

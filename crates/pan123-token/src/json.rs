@@ -1,7 +1,7 @@
 //! JSON (RFC 8259), read from front to back.
 //!
-//! Values are checked and passed over, not built: each comes back as its own piece of the text. `serde_json`, which undoes
-//! escapes here, can't do two things that are needed: pass over a key that is no Unicode text (half a surrogate pair), and
+//! Values are checked and skipped, not built: each comes back as its own piece of the text. `serde_json`, which undoes
+//! escapes here, can't do two things that are needed: skip a key that is no Unicode text (half a surrogate pair), and
 //! say whether a text that is no JSON may be the beginning of one.
 
 use std::borrow::Cow;
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes over blanks, and looks at the byte behind them.
+    /// Skips blanks, and looks at the byte behind them.
     pub(crate) fn peek(&mut self) -> Result<u8, Stop> {
         loop {
             match self.text.as_bytes().get(self.at) {
@@ -118,10 +118,10 @@ impl<'a> Reader<'a> {
 
     /// Reads any value.
     pub(crate) fn value(&mut self) -> Result<&'a str, Stop> {
-        self.read_by(Self::pass_value)
+        self.read_by(Self::skip_value)
     }
 
-    fn pass_value(&mut self) -> Result<(), Stop> {
+    fn skip_value(&mut self) -> Result<(), Stop> {
         // The bracket or brace of each array and object that isn't closed yet.
         let mut open: Vec<u8> = Vec::new();
         loop {
@@ -208,16 +208,16 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Result<(), Stop> {
-        self.pass(b"-");
+        self.skip(b"-");
         // No digit may follow a zero.
-        if !self.pass(b"0") {
+        if !self.skip(b"0") {
             self.digits()?;
         }
-        if self.pass(b".") {
+        if self.skip(b".") {
             self.digits()?;
         }
-        if self.pass(b"eE") {
-            self.pass(b"+-");
+        if self.skip(b"eE") {
+            self.skip(b"+-");
             self.digits()?;
         }
         Ok(())
@@ -227,7 +227,7 @@ impl<'a> Reader<'a> {
         if !self.byte()?.is_ascii_digit() {
             return Err(Stop::Invalid);
         }
-        while self.pass(b"0123456789") {}
+        while self.skip(b"0123456789") {}
         Ok(())
     }
 
@@ -245,8 +245,8 @@ impl<'a> Reader<'a> {
         Err(Stop::Invalid)
     }
 
-    /// Passes over the next byte if it is one of these.
-    fn pass(&mut self, bytes: &[u8]) -> bool {
+    /// Skips the next byte if it is one of these.
+    fn skip(&mut self, bytes: &[u8]) -> bool {
         let next = self.text.as_bytes().get(self.at);
         let passes = next.is_some_and(|next| bytes.contains(next));
         self.at += usize::from(passes);
@@ -284,111 +284,4 @@ fn closing(opening: u8) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde::de::IgnoredAny;
-
-    use super::*;
-
-    /// The one value that the text is.
-    fn read(text: &str) -> Result<&str, Stop> {
-        let mut reader = Reader::new(text);
-        let value = reader.value()?;
-        if reader.is_at_end() {
-            Ok(value)
-        } else {
-            Err(Stop::Invalid)
-        }
-    }
-
-    #[test]
-    fn a_value_is_its_own_piece_of_the_text() {
-        for value in [
-            "{}",
-            "[ ]",
-            r#"{"a" : [1, {"b":null} ], "":{"c":"}"}}"#,
-            r#""""#,
-            r#""a\"\\\/\b\f\n\r\t\uD83dx密""#,
-            "0",
-            "-0",
-            "-10.50e+07",
-            "1E400",
-            "true",
-            "false",
-            "null",
-        ] {
-            assert_eq!(read(value), Ok(value));
-            assert_eq!(read(&format!("\r\n\t {value} \n")), Ok(value));
-        }
-    }
-
-    #[test]
-    fn what_may_go_on_is_told_from_what_is_no_json() {
-        for text in [
-            "", " ", "{", "[", "[1", "[1,", r#"{"a"#, r#"{"a":"#, r#""\"#, r#""\u00"#, "-", "1.",
-            "1e", "nul",
-        ] {
-            assert_eq!(read(text), Err(Stop::Ended), "{text}");
-        }
-        for text in [
-            "}",
-            "[}",
-            "{]",
-            "[,",
-            "[1 2",
-            "[1,]",
-            "{,",
-            "{1",
-            r#"{"a",""#,
-            r#"{"a":1,}"#,
-            r#"{"a":1 "b""#,
-            "nil",
-            r#""\x"#,
-            r#""\u00g"#,
-            "\"\n",
-            "01",
-            "+1",
-            ".5",
-            "1.e",
-            "1e+-",
-            "--",
-            "密",
-            "\u{feff}{}",
-            "\u{c}1",
-            "1 1",
-        ] {
-            assert_eq!(read(text), Err(Stop::Invalid), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_members_of_an_object_come_in_order() {
-        let mut members = Vec::new();
-        let text = r#" { "a" : 1 , "\u0061":[ 2 ],"a":"3"} "#;
-        let mut reader = Reader::new(text);
-        let end = reader.object(|reader, key| {
-            members.push((key.json(), reader.value()?));
-            Ok(())
-        });
-        assert_eq!(end, Ok(()));
-        assert!(reader.is_at_end());
-        let expected = [
-            (r#""a""#, "1"),
-            (r#""\u0061""#, "[ 2 ]"),
-            (r#""a""#, r#""3""#),
-        ];
-        assert_eq!(members, expected);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
-
-        #[test]
-        fn what_serde_json_takes_for_json_is_json(
-            text in r#"([{}\[\]:, ]|"a"|"\\\\(u[0-9a-f]{3,4}|["n/x\\\\])?"|-?[01]|[.eE][+-]?|true|nul|[\n\x0c\x00])*"#,
-        ) {
-            let expected = serde_json::from_str::<IgnoredAny>(&text).is_ok();
-            prop_assert_eq!(read(&text).is_ok(), expected, "{}", text);
-        }
-    }
-}
+mod tests;

@@ -123,7 +123,7 @@ impl RejectionWatch {
             unauthorized,
             is_json: is_json(headers),
             too_long,
-            // The reply to a HEAD may tell the length of a body that doesn't come.
+            // The reply to a HEAD may give the length of a body that doesn't come.
             seen: if too_long && !unauthorized {
                 Seen::NoRejection
             } else {

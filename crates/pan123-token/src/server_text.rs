@@ -171,12 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_ends_within_a_character_takes_the_whole_of_it() {
+    fn a_part_that_begins_or_ends_within_a_character_takes_the_whole_of_it() {
         // Both characters begin with the same two bytes.
         assert_eq!(shown("密密密", "<密密寇>"), "<***>");
         assert_eq!(shown("密密密", "密密寇"), "***");
         let tokens = ["密密密".into()];
         assert_eq!(Redactor::new("q", &tokens).show("密密寇", 2), "…");
+        // And both of these end with the same two bytes.
+        assert_eq!(shown("密12345678", "<\u{6bc6}123456>"), "<***>");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which business calls get a token, and which one.
+//! Which API calls get a token, and which one.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use pan123_token::http::{HeaderMap, Request, Uri};

@@ -1,4 +1,4 @@
-//! The verdict on a token, from a body that passes by.
+//! Whether a call's token was rejected, from a body that passes by.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 #![allow(
     clippy::disallowed_methods,
@@ -57,8 +57,8 @@ fn a_rejection_is_up_to_4_kib_long() {
 }
 
 #[test]
-fn a_reply_without_a_body_is_judged_by_its_status() {
-    // The reply to a HEAD tells the length of what it leaves out.
+fn a_reply_without_a_body_is_classified_by_its_status() {
+    // The reply to a HEAD gives the length of what it leaves out.
     for length in [None, Some(0), Some(100), Some(5000)] {
         assert!(passes(watch(401, length), &[]));
         assert!(passes(watch(401, length), &[b""]));
@@ -121,7 +121,7 @@ fn what_cannot_be_a_rejection_is_wanted_no_more() {
 
 #[test]
 fn a_body_is_wanted_as_long_as_its_code_is_open() {
-    // Told after the last of these bytes, and not before.
+    // Known after the last of these bytes, and not before.
     for body in [
         r#"{"code":0,"#,
         r#"{"code":402,"#,
@@ -247,7 +247,7 @@ fn a_body_byte_by_byte_costs_no_time() {
 }
 
 #[test]
-fn parts_of_a_response_get_the_same_verdict() {
+fn parts_of_a_response_get_the_same_answer() {
     let unauthorized = head(401, "application/json");
     let (status, headers) = (unauthorized.status(), unauthorized.headers());
     assert!(token_rejected_parts(status, b""));
@@ -288,7 +288,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_verdict_is_that_on_the_whole_body_however_it_is_cut(
+    fn the_answer_is_that_on_the_whole_body_however_it_is_cut(
         status in prop::sample::select(vec![200u16, 401]),
         body in body(),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
