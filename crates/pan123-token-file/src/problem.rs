@@ -74,6 +74,7 @@ impl fmt::Display for FileProblem {
 
 /// Why a file isn't used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is less to check"))]
 pub(crate) enum Defect {
     Link,
     Directory,
