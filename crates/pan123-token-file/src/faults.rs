@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use rustix::io::Errno;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 use crate::FileStore;
 use crate::disk::{Disk, RealDisk};
@@ -74,10 +74,9 @@ impl Disk for Faults {
         file.sync_all()
     }
 
-    fn rename(&self, file: NamedTempFile, to: &Path) -> io::Result<()> {
+    fn rename(&self, file: &Path, to: &Path) -> io::Result<()> {
         self.at(Step::Rename)?;
-        file.persist(to)?;
-        Ok(())
+        fs::rename(file, to)
     }
 
     fn try_lock(&self, file: &File) -> Result<(), TryLockError> {
@@ -93,11 +92,10 @@ struct Stopping {
 }
 
 impl Disk for Stopping {
-    fn rename(&self, file: NamedTempFile, to: &Path) -> io::Result<()> {
+    fn rename(&self, file: &Path, to: &Path) -> io::Result<()> {
         self.stopped.send(()).unwrap();
         self.go_on.lock().unwrap().recv().unwrap();
-        file.persist(to)?;
-        Ok(())
+        fs::rename(file, to)
     }
 }
 
