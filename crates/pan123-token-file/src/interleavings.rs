@@ -44,7 +44,7 @@ impl Disk for Watching {
     }
 }
 
-/// Sweeps a file from the folder after it was opened and before it is locked, once.
+/// Sweeps a file from the folder after it was opened and before it is locked, once; another process makes it anew.
 struct Sweeping {
     path: PathBuf,
     is_swept: Mutex<bool>,
@@ -56,6 +56,7 @@ impl Disk for Sweeping {
         if !*is_swept && self.path.exists() {
             *is_swept = true;
             fs::remove_file(&self.path).unwrap();
+            fs::write(&self.path, "").unwrap();
         }
         file.try_lock()
     }
