@@ -1,11 +1,10 @@
 //! The steps that a full or failing disk breaks. The tests put one in between that breaks them.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use pan123_token_cache::StoreError;
-use tempfile::NamedTempFile;
 
 use crate::system;
 
@@ -18,10 +17,9 @@ pub(crate) trait Disk: Send + Sync {
         file.sync_all()
     }
 
-    /// Puts the file in the place of what is at `to`. It is removed if that fails.
-    fn rename(&self, file: NamedTempFile, to: &Path) -> io::Result<()> {
-        file.persist(to)?;
-        Ok(())
+    /// Puts the file in the place of what is at `to`.
+    fn rename(&self, file: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(file, to)
     }
 
     fn try_lock(&self, file: &File) -> Result<(), TryLockError> {
@@ -48,6 +46,7 @@ pub(crate) fn failed_with(what: &str, path: &Path, error: &io::Error, advice: &s
     let advice = match error.kind() {
         Kind::StorageFull | Kind::QuotaExceeded => "free some space",
         Kind::IsADirectory | Kind::DirectoryNotEmpty => "remove the directory",
+        Kind::ResourceBusy => "close the program that has it open",
         _ if system::means_wrong_place(error) => advice,
         _ => "check the disk, or give the store another folder",
     };

@@ -1,16 +1,14 @@
-//! Tests: a disk that fails at one step, or stops in the middle of one.
+//! Tests: a disk that fails at one step.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use rustix::io::Errno;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 use crate::FileStore;
 use crate::disk::{Disk, RealDisk};
@@ -18,9 +16,9 @@ use crate::folder::Folder;
 use record::{LIFE, SECOND, key, record};
 
 #[path = "../tests/store/record.rs"]
-mod record;
+pub(crate) mod record;
 
-const TERM: Duration = SECOND.saturating_mul(45);
+pub(crate) const TERM: Duration = SECOND.saturating_mul(45);
 const HOUR: Duration = SECOND.saturating_mul(3600);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,10 +72,9 @@ impl Disk for Faults {
         file.sync_all()
     }
 
-    fn rename(&self, file: NamedTempFile, to: &Path) -> io::Result<()> {
+    fn rename(&self, file: &Path, to: &Path) -> io::Result<()> {
         self.at(Step::Rename)?;
-        file.persist(to)?;
-        Ok(())
+        fs::rename(file, to)
     }
 
     fn try_lock(&self, file: &File) -> Result<(), TryLockError> {
@@ -86,36 +83,7 @@ impl Disk for Faults {
     }
 }
 
-/// Stops before it renames a record, and says so, until it may go on.
-struct Stopping {
-    stopped: Sender<()>,
-    go_on: Mutex<Receiver<()>>,
-}
-
-impl Disk for Stopping {
-    fn rename(&self, file: NamedTempFile, to: &Path) -> io::Result<()> {
-        self.stopped.send(()).unwrap();
-        self.go_on.lock().unwrap().recv().unwrap();
-        file.persist(to)?;
-        Ok(())
-    }
-}
-
-/// Says when it finds a lock taken.
-struct Watching {
-    busy: Sender<()>,
-}
-
-impl Disk for Watching {
-    fn try_lock(&self, file: &File) -> Result<(), TryLockError> {
-        file.try_lock().inspect_err(|_| {
-            // Once is enough: then the receiver is gone.
-            let _ = self.busy.send(());
-        })
-    }
-}
-
-fn store(dir: &TempDir, disk: impl Disk + 'static) -> FileStore {
+pub(crate) fn store(dir: &TempDir, disk: impl Disk + 'static) -> FileStore {
     FileStore::on(Folder::at(dir.path().to_owned()).on(disk))
 }
 
@@ -286,61 +254,6 @@ fn on_a_file_system_without_locks_the_lease_record_alone_decides() {
         let lease = store(&dir, faults.clone()).lease(key(), Owner(3), TERM);
         assert!(matches!(lease, Ok(Lease::CoolingDown(..))), "{lease:?}");
     }
-}
-
-/// A thread that has stopped in the middle of saving this record, and what it waits for.
-fn stopped_save(dir: &TempDir, seconds: i64) -> (JoinHandle<Saved>, Sender<()>) {
-    let (stopped, has_stopped) = channel();
-    let (goes_on, go_on) = channel();
-    let disk = Stopping {
-        stopped,
-        go_on: Mutex::new(go_on),
-    };
-    let sleeper = store(dir, disk);
-    let save = thread::spawn(move || {
-        let saved = sleeper.save(key(), &record(seconds), None, LIFE);
-        saved.unwrap()
-    });
-    has_stopped.recv().unwrap();
-    (save, goes_on)
-}
-
-#[test]
-fn one_who_sleeps_between_comparing_and_renaming_replaces_no_newer_token() {
-    for (sleepers, others) in [(0, 1), (1, 0)] {
-        let dir = tempfile::tempdir().unwrap();
-        let (sleeper, go_on) = stopped_save(&dir, sleepers);
-        let (busy, is_busy) = channel();
-        let other = store(&dir, Watching { busy });
-        let save = thread::spawn(move || other.save(key(), &record(others), None, LIFE));
-
-        is_busy.recv().unwrap();
-        go_on.send(()).unwrap();
-        assert_eq!(sleeper.join().unwrap(), Saved::Kept);
-        match save.join().unwrap().unwrap() {
-            Saved::Kept => assert_eq!(others, 1),
-            Saved::Newer(stored) => assert_eq!((others, stored.record), (0, record(1))),
-        }
-        let stored = FileStore::in_dir(dir.path()).load(key()).unwrap().unwrap();
-        assert_eq!(stored.record, record(1));
-    }
-}
-
-#[test]
-fn a_save_that_was_stopped_in_the_middle_is_waited_for_no_longer_than_two_seconds() {
-    let dir = tempfile::tempdir().unwrap();
-    let (sleeper, go_on) = stopped_save(&dir, 0);
-    let other = FileStore::in_dir(dir.path());
-    let begun = Instant::now();
-    assert_eq!(other.save(key(), &record(1), None, LIFE), Ok(Saved::Kept));
-    let lease = other.lease(key(), Owner(1), TERM);
-    assert!(matches!(lease, Ok(Lease::Granted(Some(_)))), "{lease:?}");
-    let took = begun.elapsed();
-    assert!((4 * SECOND..6 * SECOND).contains(&took), "{took:?}");
-    // It had compared with what was there before: its token is good, and the newer one is offered again.
-    go_on.send(()).unwrap();
-    assert_eq!(sleeper.join().unwrap(), Saved::Kept);
-    assert_eq!(other.save(key(), &record(1), None, LIFE), Ok(Saved::Kept));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pan123_token_cache::{Record, RecordError, StoreError, StoreKey};
 use tempfile::NamedTempFile;
@@ -13,6 +15,9 @@ use crate::lease_record::LeaseRecord;
 use crate::problem::{Defect, FileProblem, Unread, read};
 use crate::system::{self, Users};
 
+/// For how long, and how often, a rename over a file that is open is tried again, where the system refuses it.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(2);
 /// One byte more than the longest record, which is enough to see that a file is longer.
 const RECORD_BYTES: usize = 64 * 1024 + 1;
 const LEASE_RECORD_BYTES: usize = 256;
@@ -125,7 +130,7 @@ impl Files<'_> {
 
     /// Puts the record in its place.
     pub(crate) fn publish(&self, key: StoreKey, draft: NamedTempFile) -> Result<(), StoreError> {
-        self.rename(draft, &self.file(key, Part::Record))
+        self.put(draft, &self.file(key, Part::Record))
     }
 
     /// Makes the last renames last.
@@ -160,13 +165,32 @@ impl Files<'_> {
     ) -> Result<(), StoreError> {
         let path = self.file(key, Part::LeaseRecord);
         let file = self.write(&path, record.to_string().as_bytes())?;
-        self.rename(file, &path)
+        self.put(file, &path)
     }
 
-    fn rename(&self, file: NamedTempFile, to: &Path) -> Result<(), StoreError> {
-        self.disk
-            .rename(file, to)
-            .map_err(|error| failed("write", to, &error))
+    /// Puts a draft in its place.
+    fn put(&self, draft: NamedTempFile, place: &Path) -> Result<(), StoreError> {
+        // Closed first: not every system renames an open file.
+        let mut draft = draft.into_temp_path();
+        self.rename(&draft, place)
+            .map_err(|error| failed("write", place, &error))?;
+        draft.disable_cleanup(true);
+        Ok(())
+    }
+
+    /// Renames a file over another, also where it takes some tries while that one is open.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.disk.rename(from, to) {
+                Err(error) if !system::may_be_open_elsewhere(&error) => return Err(error),
+                Err(error) if begun.elapsed() >= PATIENCE => {
+                    return Err(io::Error::new(io::ErrorKind::ResourceBusy, error));
+                }
+                Err(_) => thread::sleep(PAUSE),
+                Ok(()) => return Ok(()),
+            }
+        }
     }
 
     /// Writes a file that is to be put in this place.

@@ -177,7 +177,7 @@ impl Folder {
 
 /// Why a folder isn't used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "there is nothing to check"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is less to check"))]
 pub(crate) enum FolderDefect {
     NoFolder,
     /// And this process doesn't know for which group to make it.

@@ -87,6 +87,9 @@ mod disk;
 mod faults;
 mod files;
 mod folder;
+#[cfg(test)]
+#[cfg(unix)]
+mod interleavings;
 mod lease;
 mod lease_record;
 mod lock;

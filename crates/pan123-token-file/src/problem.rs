@@ -1,7 +1,7 @@
 //! What is wrong with a file, and reading one that has nothing wrong with it.
 
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use pan123_token_cache::StoreError;
 use zeroize::Zeroizing;
 
 use crate::disk::is_lasting;
+use crate::files::Files;
 use crate::system::{self, Users};
 
 /// A stored token that was passed over, because of what is wrong with its file. It counts as absent.
@@ -33,11 +34,11 @@ impl FileProblem {
     }
 
     /// Moves a damaged file, or a directory, out of the record's place. Whatever else is there, a rename replaces.
-    pub(crate) fn make_way(&self) -> Result<(), StoreError> {
+    pub(crate) fn make_way(&self, files: &Files<'_>) -> Result<(), StoreError> {
         if !self.defect.is_set_aside() {
             return Ok(());
         }
-        fs::rename(&self.path, &self.aside).map_err(|error| {
+        files.rename(&self.path, &self.aside).map_err(|error| {
             let line = format_args!(
                 "{} {}, and can't be moved to {}: {error}; remove one of them",
                 self.path.display(),
@@ -74,6 +75,7 @@ impl fmt::Display for FileProblem {
 
 /// Why a file isn't used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is less to check"))]
 pub(crate) enum Defect {
     Link,
     Directory,

@@ -155,7 +155,7 @@ impl TokenStore for FileStore {
             Found::Bad(problem) => Some(problem),
         };
         if let Some(problem) = &problem {
-            problem.make_way()?;
+            problem.make_way(&files)?;
         }
         files.publish(key, draft)?;
         drop(alone);

@@ -118,6 +118,11 @@ mod here {
         (metadata.uid() != 0).then_some((place, metadata.uid()))
     }
 
+    /// Whether a rename may have failed because the file that it replaces is open. Here that hinders none.
+    pub(crate) fn may_be_open_elsewhere(_: &io::Error) -> bool {
+        false
+    }
+
     /// Whether this open file is the one at the path.
     pub(crate) fn is_at(file: &File, path: &Path) -> bool {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
@@ -181,6 +186,11 @@ mod here {
 
     pub(crate) fn folder_builder() -> DirBuilder {
         DirBuilder::new()
+    }
+
+    pub(crate) fn may_be_open_elsewhere(error: &io::Error) -> bool {
+        // On Windows, ERROR_SHARING_VIOLATION has no kind of its own.
+        error.kind() == io::ErrorKind::PermissionDenied || error.raw_os_error() == Some(32)
     }
 
     pub(crate) fn is_at(_: &File, _: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! Terms and cooldowns, by clocks that jump.
 
-use std::fs;
+use std::fs::{self, File};
 use std::time::Duration;
 
 use pan123_token_cache::testing::ManualClock;
@@ -63,6 +63,11 @@ impl Pair {
         store.lease(key(), Owner(3), TERM).unwrap()
     }
 
+    fn lock_is_free(&self) -> bool {
+        let file = File::options().write(true).open(self.scene.file("lease"));
+        file.unwrap().try_lock().is_ok()
+    }
+
     fn set_wall_back(&self, by: Duration) {
         self.clock.set_wall(self.clock.now().wall.abs_diff(by));
     }
@@ -121,8 +126,18 @@ fn a_holder_that_was_late_ends_no_lease_of_another() {
     // It asks for another term as if nothing had happened.
     let again = pair.holder.lease(key(), Owner(1), TERM).unwrap();
     assert_eq!(again, Lease::Held(TERM, None));
+    assert!(pair.lock_is_free());
     pair.holder.release(key(), Owner(1), HOUR).unwrap();
     assert_eq!(pair.newcomer_asks(), Lease::Held(TERM, None));
+
+    let pair = Pair::leased();
+    pair.clock.advance(TERM);
+    assert_eq!(pair.asks(), Lease::Granted(None));
+    pair.waiter.release(key(), Owner(2), TERM).unwrap();
+    pair.holders_clock.advance(TERM);
+    let again = pair.holder.lease(key(), Owner(1), TERM).unwrap();
+    assert_eq!(again, Lease::CoolingDown(TERM, None));
+    assert!(pair.lock_is_free());
 
     let pair = Pair::leased();
     pair.clock.advance(TERM);

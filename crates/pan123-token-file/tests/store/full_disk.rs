@@ -1,6 +1,7 @@
 //! Disks with no room, and disks that can't be written to. Each is a file system of its own in memory, in a process with
 //! mounts of its own, so that nothing of it stays.
 
+use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use pan123_token_cache::{Lease, Owner, Saved, StoreError, TokenStore as _};
 use pan123_token_file::FileStore;
 
-use crate::processes::command;
+use crate::process::command_of;
 use crate::record::{LIFE, SECOND, key, record};
 
 /// Where the file system is mounted, in the other process alone.
@@ -48,7 +49,9 @@ fn on_a_disk_of_its_own(task: &str) {
     }
     let program = with_mount(r#"exec "$@""#);
     let program: Vec<_> = program.iter().map(String::as_str).collect();
-    let output = command(&program, task).output().unwrap();
+    let output = command_of(&env::current_exe().unwrap(), &program, task)
+        .output()
+        .unwrap();
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(said.contains("> the whole task"), "{said}");

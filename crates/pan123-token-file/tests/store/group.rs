@@ -3,14 +3,14 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::path::Path;
-use std::time::Duration;
 
 use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 
-use crate::processes::Process;
+use crate::process::Process;
 use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, mode_of, set_mode};
+use crate::stopped::stop;
 use crate::users::Users;
 
 const GROUP: u32 = 12_345;
@@ -25,8 +25,8 @@ fn shared_folder(mode: u32) -> Scene {
 
 /// A user of that group, whose files are by default closed to it or open to all.
 fn member(users: &Users, user: u32, umask: &str, dir: &Path) -> Process {
-    let task = format!("shared {user} {umask} {}", dir.display());
-    Process::of(&mut users.command(user, GROUP, &task))
+    let task = format!("store-shared-in {} {umask}", dir.display());
+    Process::start(&mut users.command(user, GROUP, &task))
 }
 
 #[test]
@@ -40,18 +40,18 @@ fn two_users_share_a_token_and_take_turns() {
         let mut one = member(&users, 12_001, "077", scene.dir());
         let mut other = member(&users, 12_002, "022", scene.dir());
         assert_eq!(one.ask("load"), "nothing");
-        assert_eq!(one.ask("lease"), "Granted nothing");
-        assert_eq!(other.ask("lease"), "Held nothing");
-        assert_eq!(one.ask("save 1"), "Kept");
+        assert_eq!(one.ask("lease 45000"), "granted, nothing");
+        assert_eq!(other.ask("lease 45000"), "held, nothing");
+        assert_eq!(one.ask("save 1"), "kept");
         assert_eq!(other.ask("load"), "1");
-        assert_eq!(one.ask("release"), "released");
-        assert_eq!(other.ask("lease"), "Granted 1");
-        assert_eq!(one.ask("lease"), "Held 1");
-        assert_eq!(other.ask("save 2"), "Kept");
-        assert_eq!(one.ask("save 1"), "Newer");
+        assert_eq!(one.ask("release 0"), "released");
+        assert_eq!(other.ask("lease 45000"), "granted, 1");
+        assert_eq!(one.ask("lease 45000"), "held, 1");
+        assert_eq!(other.ask("save 2"), "kept");
+        assert_eq!(one.ask("save 1"), "newer");
         assert_eq!(one.ask("load"), "2");
         other.kill();
-        assert_eq!(one.ask("lease"), "Granted 2");
+        assert_eq!(one.ask("lease 45000"), "granted, 2");
 
         // Root is a third one.
         let roots = FileStore::shared_by_group(scene.dir());
@@ -78,9 +78,9 @@ fn a_user_who_is_not_in_the_group_is_kept_out() {
     };
     let scene = shared_folder(0o2775);
     let mut one = member(&users, 12_001, "022", scene.dir());
-    assert_eq!(one.ask("save 1"), "Kept");
-    let task = format!("shared 12003 022 {}", scene.dir().display());
-    let mut stranger = Process::of(&mut users.command(12_003, 12_003, &task));
+    assert_eq!(one.ask("save 1"), "kept");
+    let task = format!("store-shared-in {} 022", scene.dir().display());
+    let mut stranger = Process::start(&mut users.command(12_003, 12_003, &task));
     for (call, said) in [
         (
             "load",
@@ -106,15 +106,15 @@ fn a_lease_of_a_stopped_process_of_another_user_is_taken_over() {
     let scene = shared_folder(0o2770);
     let mut one = member(&users, 12_001, "077", scene.dir());
     let mut other = member(&users, 12_002, "077", scene.dir());
-    assert_eq!(one.ask("lease shortly"), "Granted nothing");
-    one.stop();
+    assert_eq!(one.ask("lease 1"), "granted, nothing");
+    stop(&one);
     // For a millisecond it may be held.
-    let mut answers = (0..100).map(|_| other.ask("lease"));
+    let mut answers = (0..100).map(|_| other.ask("lease 45000"));
     assert_eq!(
-        answers.find(|it| it != "Held nothing").unwrap(),
-        "Granted nothing"
+        answers.find(|it| it != "held, nothing").unwrap(),
+        "granted, nothing"
     );
-    assert_eq!(other.ask("save 1"), "Kept");
+    assert_eq!(other.ask("save 1"), "kept");
 }
 
 #[test]
@@ -214,45 +214,4 @@ fn a_file_that_is_not_the_groups_alone_counts_as_absent_and_is_replaced() {
              give the folder's group the file (chgrp)",
         );
     }
-}
-
-/// What a member of the group is asked for, and says.
-pub(crate) fn answer(store: &FileStore, owner: u64, call: &str) -> String {
-    let seconds = |stored: Option<pan123_token_cache::Stored>| {
-        stored.map_or("nothing".to_owned(), |stored| {
-            let since = stored.record.issued_at - record(0).issued_at;
-            since.whole_seconds().to_string()
-        })
-    };
-    let lease = |term| {
-        store.lease(key(), Owner(owner), term).map(|it| match it {
-            Lease::Granted(stored) => format!("Granted {}", seconds(stored)),
-            Lease::Held(_, stored) => format!("Held {}", seconds(stored)),
-            other => format!("{other:?}"),
-        })
-    };
-    let words: Vec<_> = call.split(' ').collect();
-    let answer = match words[..] {
-        ["load"] => store.load(key()).map(seconds),
-        ["lease"] => lease(45 * SECOND),
-        ["lease", "shortly"] => lease(Duration::from_millis(1)),
-        ["save", seconds] => store
-            .save(key(), &record(seconds.parse().unwrap()), None, LIFE)
-            .map(|saved| match saved {
-                Saved::Kept => "Kept".to_owned(),
-                Saved::Newer(_) => "Newer".to_owned(),
-            }),
-        ["release"] => store
-            .release(key(), Owner(owner), Duration::ZERO)
-            .map(|()| "released".to_owned()),
-        _ => panic!("no such call: {call}"),
-    };
-    answer.unwrap_or_else(|error| {
-        let kind = if error.is_misconfigured() {
-            "misconfigured"
-        } else {
-            "outage"
-        };
-        format!("{kind}: {error}")
-    })
 }

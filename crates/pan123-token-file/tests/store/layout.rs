@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 
-use crate::processes::{Process, command};
+use crate::process::{Process, command};
 use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{self, Scene, mode_of};
 
 #[test]
 fn the_default_folder_is_in_the_users_state_directory() {
     let folder_with = |environment: [(&str, &str); 2]| {
-        Process::of(command(&[], "default-folder").envs(environment)).answer()
+        Process::start(command("store-at-home").envs(environment)).ask("dir")
     };
     assert_eq!(
         folder_with([("HOME", "/home/me"), ("XDG_STATE_HOME", "/state")]),

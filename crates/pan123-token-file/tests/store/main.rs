@@ -4,19 +4,26 @@
     clippy::panic,
     reason = "a panic is how a test reports"
 )]
-// Error numbers, mounts and signals are Linux'.
-#![cfg(target_os = "linux")]
 
 mod clocks;
+#[cfg(target_os = "linux")]
 mod full_disk;
+#[cfg(target_os = "linux")]
 mod group;
+#[cfg(unix)]
 mod layout;
+#[cfg(unix)]
 mod problems;
+mod process;
 mod processes;
 mod record;
 mod scene;
+#[cfg(target_os = "linux")]
 mod settings;
+#[cfg(target_os = "linux")]
+mod stopped;
 mod sweeping;
+#[cfg(target_os = "linux")]
 mod users;
 
 use std::thread::sleep;
@@ -34,5 +41,5 @@ fn the_store_in_a_file_conforms() {
 #[test]
 #[ignore = "what the other processes of these tests run"]
 fn in_another_process() {
-    processes::run_task();
+    process::run_task();
 }

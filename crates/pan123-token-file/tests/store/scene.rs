@@ -1,7 +1,6 @@
 //! A folder that is removed at the end, with a store in it, and what it says.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -31,6 +30,7 @@ impl Scene {
         }
     }
 
+    #[cfg(unix)]
     /// Another store in the folder, which its group shares, and whose problems are written down, too.
     pub(crate) fn shared_by_group(&self) -> FileStore {
         listening(FileStore::shared_by_group(self.dir()), &self.problems)
@@ -88,6 +88,7 @@ impl Scene {
             .unwrap()
     }
 
+    #[cfg(unix)]
     /// What a call that must fail says.
     pub(crate) fn save_fails(&self, seconds: i64) -> String {
         let error = self.store.save(key(), &record(seconds), None, LIFE);
@@ -100,12 +101,16 @@ fn listening(store: FileStore, problems: &Arc<Mutex<Vec<String>>>) -> FileStore 
     store.on_problem(move |problem| list.lock().unwrap().push(problem.to_string()))
 }
 
+#[cfg(unix)]
 pub(crate) fn mode_of(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
+#[cfg(unix)]
 pub(crate) fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// A clock that starts with the host's wall clock.

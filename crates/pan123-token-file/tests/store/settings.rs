@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
-use pan123_token_cache::{Lease, Owner, StoreError, TokenStore as _};
+use pan123_token_cache::{Lease, Owner, TokenStore as _};
 use pan123_token_file::FileStore;
 
-use crate::processes::{Process, command};
+use crate::process::{Process, command};
 use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, set_mode};
 use crate::users::Users;
@@ -124,12 +124,12 @@ fn what_stands_in_the_way_of_a_file_is_misconfigured() {
     assert!(error.is_misconfigured(), "{error}");
 }
 
-/// What another user's process says of a place.
+/// What another user's process is answered that asks for the lease.
 fn as_another_user(task: &str, home: &str) -> Option<String> {
     let users = Users::try_new()?;
     let mut command = users.command(12_001, 12_001, task);
     command.env("HOME", home);
-    Some(Process::of(&mut command).answer())
+    Some(Process::start(&mut command).ask("lease 1000"))
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_folder_that_one_may_not_write_to_is_misconfigured() {
         ),
     ] {
         set_mode(scene.dir(), mode);
-        let task = format!("lease-in {}", scene.dir().display());
+        let task = format!("store-in {}", scene.dir().display());
         if let Some(answer) = as_another_user(&task, "/") {
             assert_eq!(scene.plain(&answer), said);
         }
@@ -168,7 +168,7 @@ fn a_home_that_cannot_be_written_is_misconfigured() {
             "use the folder /dev/null/.local/state/pan123-token: Not a directory (os error 20)",
         ),
     ] {
-        let Some(answer) = as_another_user("lease-at-home", home) else {
+        let Some(answer) = as_another_user("store-at-home", home) else {
             return;
         };
         assert_eq!(
@@ -186,8 +186,8 @@ fn a_user_without_a_home_is_misconfigured() {
     let Some(users) = Users::try_new() else {
         return;
     };
-    let mut command = users.command(12_001, 12_001, "lease-at-home");
-    let answer = Process::of(command.env_remove("HOME")).answer();
+    let mut command = users.command(12_001, 12_001, "store-at-home");
+    let answer = Process::start(command.env_remove("HOME")).answer();
     assert_eq!(
         answer,
         "misconfigured: there is no home directory: set HOME or XDG_STATE_HOME, or give the store a folder to keep \
@@ -211,9 +211,9 @@ fn root_makes_no_folder_that_would_shut_the_owner_of_the_place_out() {
                 run as that user, or with a home of root's own (sudo -H), or make the folder first";
     is_refused(&scene, home.join(".local/state/pan123-token"), said);
     // As with sudo -E.
-    let mut command = command(&[], "lease-at-home");
+    let mut command = command("store-at-home");
     command.env("HOME", &home).env_remove("XDG_STATE_HOME");
-    let answer = Process::of(&mut command).answer();
+    let answer = Process::start(&mut command).ask("lease 1000");
     assert_eq!(scene.plain(&answer), format!("misconfigured: {said}"));
     assert!(!home.join(".local/state").exists());
 
@@ -223,15 +223,6 @@ fn root_makes_no_folder_that_would_shut_the_owner_of_the_place_out() {
     let lease = store.lease(key(), Owner(1), SECOND).unwrap();
     assert_eq!(lease, Lease::Granted(None));
     set_mode(scene.dir(), 0o755);
-    let answer = as_another_user("lease-at-home", home.to_str().unwrap());
-    assert_eq!(answer.as_deref(), Some("Granted(None)"));
-}
-
-/// What a process says of asking for the lease.
-pub(crate) fn say_lease(store: Result<FileStore, StoreError>) -> String {
-    match store.and_then(|store| store.lease(key(), Owner(1), SECOND)) {
-        Ok(lease) => format!("{lease:?}"),
-        Err(error) if error.is_misconfigured() => format!("misconfigured: {error}"),
-        Err(error) => format!("outage: {error}"),
-    }
+    let answer = as_another_user("store-at-home", home.to_str().unwrap());
+    assert_eq!(answer.as_deref(), Some("granted, nothing"));
 }

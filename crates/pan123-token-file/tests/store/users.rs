@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::processes::command_of;
+use crate::process::command_of;
 use crate::scene::set_mode;
 
 /// A way to start processes as other users.
