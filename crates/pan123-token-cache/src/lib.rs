@@ -213,6 +213,7 @@
 mod action;
 mod async_store;
 mod cache;
+mod driving;
 mod event;
 mod failure;
 mod held;
