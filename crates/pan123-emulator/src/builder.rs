@@ -1,25 +1,30 @@
 //! The emulator's settings.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::clock::Clock;
+use crate::address::{host_name, path_prefix, reachable, route_path};
 use crate::emulator::Emulator;
 use crate::fault::Fault;
-use crate::mint::Mint;
-use crate::platform::{Eviction, Platform, Rules};
-use crate::received::Log;
-use crate::server::{Server, Transport};
-use crate::service::{Rejection, Service, Throttling};
+use crate::platform::{Eviction, Rules};
+use crate::received::Received;
+use crate::route::{ApiReply, Routes};
+use crate::server::{Server, Transport, listen};
+use crate::service::{Rejection, Service, Settings, Throttling};
 
 /// A client ID that is accepted unless [`Builder::client`] names others.
 pub const CLIENT_ID: &str = "emulator-client-id";
 /// The secret that belongs to [`CLIENT_ID`]. It opens nothing else.
 pub const CLIENT_SECRET: &str = "emulator-client-secret";
+
+/// The size of an upload's slices unless [`Builder::slice_size`] sets another.
+const SLICE_SIZE: u64 = 16 << 20;
+
+/// The largest slices: more than these bytes are not kept of all uploads.
+const MAX_SLICE_SIZE: u64 = 64 << 20;
 
 /// The most tokens that [`Builder::max_tokens`] lets a client have.
 const MAX_TOKENS: usize = 1_000;
@@ -28,42 +33,42 @@ const MAX_TOKENS: usize = 1_000;
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
-    clients: Vec<(String, String)>,
     listen: SocketAddr,
+    upload_listen: Option<SocketAddr>,
+    host: Option<String>,
     #[cfg(feature = "tls")]
     tls: bool,
-    prefix: String,
-    rules: Rules,
-    rejection: Rejection,
-    throttling: Throttling,
-    script: Vec<Fault>,
-    always: Fault,
-    clock: Option<SystemTime>,
-    frozen: bool,
-    seed: Option<u64>,
+    settings: Settings,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {
-            clients: Vec::new(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            upload_listen: None,
+            host: None,
             #[cfg(feature = "tls")]
             tls: false,
-            prefix: String::new(),
-            rules: Rules {
-                lifetime: Duration::from_secs(90 * 86_400),
-                rate: Some(10),
-                max_tokens: 3,
-                eviction: Eviction::default(),
+            settings: Settings {
+                clients: Vec::new(),
+                rules: Rules {
+                    lifetime: Duration::from_secs(90 * 86_400),
+                    rate: Some(10),
+                    max_tokens: 3,
+                    eviction: Eviction::default(),
+                },
+                rejection: Rejection::default(),
+                throttling: Throttling::default(),
+                script: Vec::new(),
+                always: Fault::Normal,
+                clock: None,
+                frozen: false,
+                seed: None,
+                prefix: String::new(),
+                slice_size: SLICE_SIZE,
+                routes: Routes::default(),
+                upload_url: String::new(),
             },
-            rejection: Rejection::default(),
-            throttling: Throttling::default(),
-            script: Vec::new(),
-            always: Fault::Normal,
-            clock: None,
-            frozen: false,
-            seed: None,
         }
     }
 
@@ -74,7 +79,9 @@ impl Builder {
         client_id: impl Into<String>,
         client_secret: impl Into<String>,
     ) -> Self {
-        self.clients.push((client_id.into(), client_secret.into()));
+        self.settings
+            .clients
+            .push((client_id.into(), client_secret.into()));
         self
     }
 
@@ -85,8 +92,23 @@ impl Builder {
         self
     }
 
-    /// Speaks TLS only (1.2 and 1.3, HTTP/1.1 and HTTP/2), with a certificate for `localhost`, `127.0.0.1`, `::1` and the
-    /// address listened on, from an authority made for the occasion ([`Emulator::ca_pem`]).
+    /// The address of the upload host's port, which is an origin of its own; a free port of the same IP address unless
+    /// set.
+    pub fn upload_listen(mut self, addr: SocketAddr) -> Self {
+        self.upload_listen = Some(addr);
+        self
+    }
+
+    /// The name by which clients reach the emulator, such as `emulator` in a network of containers: for
+    /// [`Emulator::url`], the upload host in replies, and the certificate. Unless set, the address listened on, and
+    /// `localhost` with TLS.
+    pub fn host(mut self, name: impl Into<String>) -> Self {
+        self.host = Some(name.into());
+        self
+    }
+
+    /// Speaks TLS only (1.2 and 1.3, HTTP/1.1 and HTTP/2), with a certificate for `localhost`, `127.0.0.1`, `::1`, the
+    /// addresses listened on and [`Builder::host`], from an authority made at the start ([`Emulator::ca_pem`]).
     #[cfg(feature = "tls")]
     pub fn tls(mut self) -> Self {
         self.tls = true;
@@ -96,7 +118,7 @@ impl Builder {
     /// A path that all of the platform's paths are moved below, such as `/pan`: for clients whose base URL has one. It
     /// starts with a slash; slashes at its end are dropped.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into();
+        self.settings.prefix = prefix.into();
         self
     }
 
@@ -106,7 +128,7 @@ impl Builder {
     /// three fractional digits, and a life is rounded down to a millisecond. Any length goes; no life lasts beyond the
     /// year 9999.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.rules.lifetime = lifetime;
+        self.settings.rules.lifetime = lifetime;
         self
     }
 
@@ -114,110 +136,137 @@ impl Builder {
     /// `Some(0)` refuses all. Unless set, 10: the newest of the documented figures, which were 1 (early 2025), 8 or 10
     /// (2025-10) and 10 (2026-01). Requests that were refused don't count.
     pub fn rate(mut self, rate: Option<u32>) -> Self {
-        self.rules.rate = rate;
+        self.settings.rules.rate = rate;
         self
     }
 
     /// How many tokens of a client live at once, from 1 to 1000 (what lies outside is taken for the nearer of the two);
     /// 3, which is documented, unless set.
     pub fn max_tokens(mut self, tokens: usize) -> Self {
-        self.rules.max_tokens = tokens.clamp(1, MAX_TOKENS);
+        self.settings.rules.max_tokens = tokens.clamp(1, MAX_TOKENS);
         self
     }
 
     /// Which token goes when there are too many.
     pub fn eviction(mut self, eviction: Eviction) -> Self {
-        self.rules.eviction = eviction;
+        self.settings.rules.eviction = eviction;
         self
     }
 
-    /// The HTTP status of business calls refused for their token.
+    /// The HTTP status of API calls refused for their token.
     pub fn rejection(mut self, rejection: Rejection) -> Self {
-        self.rejection = rejection;
+        self.settings.rejection = rejection;
         self
     }
 
     /// The HTTP status of token requests beyond the rate limit.
     pub fn throttling(mut self, throttling: Throttling) -> Self {
-        self.throttling = throttling;
+        self.settings.throttling = throttling;
         self
     }
 
     /// Adds a fault to the end of the script: each token request uses up one.
     pub fn fault(mut self, fault: Fault) -> Self {
-        self.script.push(fault);
+        self.settings.script.push(fault);
         self
     }
 
     /// Adds faults to the end of the script.
     pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
-        self.script.extend(faults);
+        self.settings.script.extend(faults);
         self
     }
 
     /// What every token request gets once the script is used up; [`Fault::Normal`] unless set.
     pub fn always(mut self, fault: Fault) -> Self {
-        self.always = fault;
+        self.settings.always = fault;
+        self
+    }
+
+    /// Answers this path with a handler of your own, whatever the method: a further API call, or another answer to one that
+    /// is there from the start, but not to the token call. The path is without [`Builder::prefix`] and without a query.
+    ///
+    /// A request without `Platform` or a live token never reaches the handler, and is refused as for any API call; one
+    /// whose body has more than 64 KiB neither. Of two handlers of a path, the later counts. Handlers run on the emulator's
+    /// one thread: while one works, nothing else is answered, and one that panics closes the connection.
+    ///
+    /// ```
+    /// use pan123_emulator::{ApiReply, Emulator};
+    ///
+    /// let emulator = Emulator::builder()
+    ///     .route("/api/v2/file/list", |_request| ApiReply::data(r#"{"lastFileId":-1,"fileList":[]}"#))
+    ///     .route("/api/v1/file/trash", |request| match request.method.as_str() {
+    ///         "POST" => ApiReply::data("null"),
+    ///         _ => ApiReply::refused(1, "internal error"),
+    ///     })
+    ///     .start()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn route(
+        mut self,
+        path: impl Into<String>,
+        handler: impl Fn(&Received) -> ApiReply + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.routes.add(path.into(), Arc::new(handler));
+        self
+    }
+
+    /// The size of an upload's slices in bytes, from 1 to 64 MiB (what lies outside is taken for the nearer of the two); 16
+    /// MiB unless set. A file that is uploaded in a single call may have as much.
+    pub fn slice_size(mut self, bytes: u64) -> Self {
+        self.settings.slice_size = bytes.clamp(1, MAX_SLICE_SIZE);
         self
     }
 
     /// What the emulator's clock shows at the start; the host's time unless set. It runs on from there, so a whole
     /// platform can be ahead or behind, and dates can be known in advance. Times before 1970 count as 1970.
     pub fn clock(mut self, start: SystemTime) -> Self {
-        self.clock = Some(start);
+        self.settings.clock = Some(start);
         self
     }
 
-    /// Has the emulator's clock stand still but for [`Emulator::advance`]: for tests that mean an exact time, or a rate
+    /// Has the emulator's clock stand still but for [`Emulator::advance`]: for tests that need an exact time, or a rate
     /// limit on a slow machine.
     pub fn frozen(mut self) -> Self {
-        self.frozen = true;
+        self.settings.frozen = true;
         self
     }
 
     /// Makes tokens and trace ids repeat from run to run, for equal requests at equal times. Random unless set, so that
     /// two emulators never issue the same token.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
+        self.settings.seed = Some(seed);
         self
     }
 
     /// Starts serving, on a thread with a runtime of its own: this may be called inside or outside of any async runtime,
-    /// and blocks for no longer than it takes to bind the address (and, with TLS, to make two keys).
+    /// and blocks for no longer than it takes to bind the addresses (and, with TLS, to make two keys).
     ///
-    /// Fails if the address can't be listened on, the prefix is no path (kind
+    /// Fails if an address can't be listened on, the prefix or a route's path is no path, the host is no name (kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput)), or a thread or a certificate can't be made.
     pub fn start(self) -> io::Result<Emulator> {
-        let prefix = path_prefix(&self.prefix)?;
-        let listener = TcpListener::bind(self.listen)?;
-        listener.set_nonblocking(true)?;
-        let addr = listener.local_addr()?;
-        let seed = self
-            .seed
-            .unwrap_or_else(|| RandomState::new().hash_one("pan123-emulator"));
-        let clients = match self.clients {
-            none if none.is_empty() => vec![(CLIENT_ID.to_owned(), CLIENT_SECRET.to_owned())],
-            clients => clients,
-        };
-        let service = Arc::new(Mutex::new(Service {
-            platform: Platform::new(clients, self.rules, seed),
-            clock: Clock::starting_at(self.clock.unwrap_or_else(SystemTime::now), self.frozen),
-            script: self.script.into(),
-            always: self.always,
-            prefix: prefix.to_owned(),
-            rejection: self.rejection,
-            throttling: self.throttling,
-            // Another sequence than the tokens'.
-            traces: Mint::new(!seed),
-            log: Log::default(),
-            token_requests: 0,
-            issued: 0,
-            redirects_followed: 0,
-        }));
+        let mut settings = self.settings;
+        let prefix = path_prefix(&settings.prefix)?.len();
+        settings.prefix.truncate(prefix);
+        settings.routes.paths().try_for_each(route_path)?;
+        if let Some(host) = &self.host {
+            host_name(host)?;
+        }
+        if settings.clients.is_empty() {
+            settings.clients = vec![(CLIENT_ID.to_owned(), CLIENT_SECRET.to_owned())];
+        }
+        let api = listen(self.listen)?;
+        let addr = api.local_addr()?;
+        let upload_listen = self
+            .upload_listen
+            .unwrap_or_else(|| SocketAddr::from((addr.ip(), 0)));
+        let upload = listen(upload_listen)?;
+        let upload_addr = upload.local_addr()?;
 
         #[cfg(feature = "tls")]
         let (authority, transport) = if self.tls {
-            let (authority, acceptor) = crate::tls::authority(addr)?;
+            let host = self.host.as_deref();
+            let (authority, acceptor) = crate::tls::authority([addr, upload_addr], host)?;
             (Some(authority), Transport::Tls(acceptor))
         } else {
             (None, Transport::Plain)
@@ -225,15 +274,25 @@ impl Builder {
         #[cfg(not(feature = "tls"))]
         let transport = Transport::Plain;
 
-        let origin = match transport {
-            Transport::Plain => format!("http://{}", reachable(addr)),
+        let origin = |addr: SocketAddr| match (&self.host, &transport) {
+            (None, Transport::Plain) => format!("http://{}", reachable(addr)),
+            (Some(host), Transport::Plain) => format!("http://{host}:{}", addr.port()),
             #[cfg(feature = "tls")]
-            Transport::Tls(_) => format!("https://localhost:{}", addr.port()),
+            (host, Transport::Tls(_)) => {
+                let host = host.as_deref().unwrap_or("localhost");
+                format!("https://{host}:{}", addr.port())
+            }
         };
-        let server = Server::start(listener, transport, Arc::clone(&service))?;
+        let url = format!("{}{}", origin(addr), settings.prefix);
+        let upload_url = origin(upload_addr);
+        settings.upload_url.clone_from(&upload_url);
+        let service = Arc::new(Mutex::new(Service::new(settings)));
+        let server = Server::start(api, upload, transport, Arc::clone(&service))?;
         Ok(Emulator {
             addr,
-            url: format!("{origin}{prefix}"),
+            upload_addr,
+            url,
+            upload_url,
             service,
             server: Mutex::new(Some(server)),
             #[cfg(feature = "tls")]
@@ -245,64 +304,23 @@ impl Builder {
 /// The settings, without the secrets.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<&str> = self.clients.iter().map(|(id, _)| id.as_str()).collect();
+        let settings = &self.settings;
+        let ids: Vec<&str> = settings.clients.iter().map(|(id, _)| id.as_str()).collect();
         f.debug_struct("Builder")
             .field("clients", &ids)
             .field("listen", &self.listen)
-            .field("prefix", &self.prefix)
-            .field("rules", &self.rules)
-            .field("rejection", &self.rejection)
-            .field("throttling", &self.throttling)
-            .field("faults", &self.script.len())
+            .field("prefix", &settings.prefix)
+            .field("rules", &settings.rules)
+            .field("rejection", &settings.rejection)
+            .field("throttling", &settings.throttling)
+            .field("faults", &settings.script.len())
             .finish_non_exhaustive()
     }
-}
-
-/// The prefix as requests will have it.
-fn path_prefix(prefix: &str) -> io::Result<&str> {
-    let prefix = prefix.trim_end_matches('/');
-    let fits = |byte: u8| byte.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&byte);
-    if prefix.is_empty() || prefix.starts_with('/') && prefix.bytes().all(fits) {
-        return Ok(prefix);
-    }
-    let message = format!("{prefix:?} is no path prefix: it must look like /pan");
-    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
-}
-
-/// Where a client on this host reaches an address that may stand for all of the host's.
-fn reachable(mut addr: SocketAddr) -> SocketAddr {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    addr
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_prefix_is_a_path() {
-        assert_eq!(path_prefix("").unwrap(), "");
-        assert_eq!(path_prefix("/").unwrap(), "");
-        assert_eq!(path_prefix("/pan").unwrap(), "/pan");
-        assert_eq!(path_prefix("/a/b//").unwrap(), "/a/b");
-        for wrong in ["pan", "/p n", "/p?q", "/p#f", "/п", "http://x/"] {
-            let error = path_prefix(wrong).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_client_on_this_host_is_given_an_address_it_can_reach() {
-        let reached = |addr: &str| reachable(addr.parse().unwrap()).to_string();
-        assert_eq!(reached("0.0.0.0:80"), "127.0.0.1:80");
-        assert_eq!(reached("[::]:80"), "[::1]:80");
-        assert_eq!(reached("127.0.0.2:80"), "127.0.0.2:80");
-    }
 
     #[test]
     fn debug_shows_no_secret() {

@@ -40,6 +40,21 @@ impl Clock {
             .min(LATEST)
     }
 
+    /// Shows this from now on, and runs or stands still as before. A time before 1970 counts as 1970.
+    pub(crate) fn set(&mut self, moment: SystemTime) {
+        *self = Self::starting_at(moment, self.is_frozen());
+    }
+
+    /// Stands still, or runs, from what it shows now.
+    pub(crate) fn set_frozen(&mut self, frozen: bool) {
+        let now = self.now();
+        *self = Self::starting_at(SystemTime::UNIX_EPOCH + now, frozen);
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.origin.is_none()
+    }
+
     pub(crate) fn advance(&mut self, by: Duration) {
         self.ahead = self.ahead.saturating_add(by);
     }
@@ -144,6 +159,22 @@ mod tests {
         assert_eq!(clock.now(), SAMPLE);
         clock.advance(Duration::from_nanos(1));
         assert_eq!(clock.now(), SAMPLE + Duration::from_nanos(1));
+    }
+
+    #[test]
+    fn a_clock_is_set_back_and_frozen_and_runs_on() {
+        let mut clock = Clock::starting_at(SystemTime::UNIX_EPOCH + SAMPLE, true);
+        clock.advance(Duration::from_secs(9));
+        clock.set(SystemTime::UNIX_EPOCH + Duration::from_secs(5));
+        assert_eq!(clock.now(), Duration::from_secs(5));
+        clock.set_frozen(false);
+        assert!(!clock.is_frozen());
+        assert!(clock.now() >= Duration::from_secs(5));
+        clock.set(SystemTime::UNIX_EPOCH + SAMPLE);
+        clock.set_frozen(true);
+        let now = clock.now();
+        assert!(now >= SAMPLE && now < SAMPLE + Duration::from_secs(60));
+        assert_eq!(clock.now(), now);
     }
 
     #[test]

@@ -12,13 +12,16 @@ use crate::received::Received;
 use crate::server::{Server, Shared, lock};
 #[cfg(feature = "tls")]
 use crate::tls::Authority;
+use crate::upload::Upload;
 
 /// A running emulator. Dropping it stops it.
 ///
 /// All methods take `&self` and may be called from any thread, while requests are being served.
 pub struct Emulator {
     pub(crate) addr: SocketAddr,
+    pub(crate) upload_addr: SocketAddr,
     pub(crate) url: String,
+    pub(crate) upload_url: String,
     pub(crate) service: Shared,
     pub(crate) server: Mutex<Option<Server>>,
     #[cfg(feature = "tls")]
@@ -40,6 +43,17 @@ impl Emulator {
     /// The address listened on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The upload host, an origin of its own, as [`Emulator::url`] is written but without the prefix: for
+    /// `/upload/v2/file/slice` and `/upload/v2/file/single/create`. Replies name it to clients.
+    pub fn upload_url(&self) -> String {
+        self.upload_url.clone()
+    }
+
+    /// The address that the upload host listens on.
+    pub fn upload_addr(&self) -> SocketAddr {
+        self.upload_addr
     }
 
     /// The certificate of the authority to trust, in PEM; `None` without TLS.
@@ -80,20 +94,45 @@ impl Emulator {
     pub fn live_tokens(&self, client_id: &str) -> Vec<String> {
         let mut service = lock(&self.service);
         let now = service.clock.now();
-        service.platform.live_tokens(client_id, now)
+        let live = service.platform.live_tokens(client_id, now);
+        live.iter().map(|token| token.text.clone()).collect()
     }
 
     /// Issues a token as if another program of this client had asked for it, and returns it; `None` if the client isn't
-    /// known. This is how a token in use is taken offline: the platform has no documented way to revoke one. It counts
-    /// as issued, but neither as a request nor towards the rate limit.
+    /// known. If the client has all its tokens, one of them is taken offline. It counts as issued, but neither as a request
+    /// nor towards the rate limit.
     pub fn issue(&self, client_id: &str) -> Option<String> {
         let token = lock(&self.service).issue(client_id, Issue::New);
         token.map(|token| token.text)
     }
 
+    /// Takes a live token offline, as if its client had got one too many; whether it was live. The platform has no
+    /// documented way to revoke a token.
+    pub fn evict(&self, token: &str) -> bool {
+        let mut service = lock(&self.service);
+        let now = service.clock.now();
+        service.platform.evict(token, now)
+    }
+
+    /// The files that clients have announced or sent, in this order, with the bytes that came. The newest 1,024 of them
+    /// are kept, and the newest 64 MiB of their bytes.
+    pub fn uploads(&self) -> Vec<Upload> {
+        lock(&self.service).uploads.iter().cloned().collect()
+    }
+
     /// Adds a fault to the end of the script.
     pub fn inject(&self, fault: Fault) {
         lock(&self.service).script.push_back(fault);
+    }
+
+    /// Sets what every token request gets once the script is used up, as [`Builder::always`] does.
+    pub fn set_always(&self, fault: Fault) {
+        lock(&self.service).always = fault;
+    }
+
+    /// Drops the rest of the script, and what [`Builder::always`] set: normal service from now on.
+    pub fn clear_faults(&self) {
+        lock(&self.service).clear_faults();
     }
 
     /// How many faults of the script are left: none, once a test has got what it planned.
@@ -105,6 +144,22 @@ impl Emulator {
     /// are held back for pass in real time all the same. The clock stops at the end of the year 9999.
     pub fn advance(&self, by: Duration) {
         lock(&self.service).clock.advance(by);
+    }
+
+    /// Sets the emulator's clock, forward or back. Tokens that have expired stay expired. Times before 1970 count as 1970.
+    pub fn set_clock(&self, time: SystemTime) {
+        lock(&self.service).clock.set(time);
+    }
+
+    /// Has the emulator's clock stand still but for [`Emulator::advance`] and [`Emulator::set_clock`], or run.
+    pub fn set_frozen(&self, frozen: bool) {
+        lock(&self.service).clock.set_frozen(frozen);
+    }
+
+    /// Makes everything as it was at the start: clock, script, counts, and neither tokens nor requests nor uploads.
+    /// Without [`Builder::seed`], none of the tokens issued later was ever issued before.
+    pub fn reset(&self) {
+        lock(&self.service).reset();
     }
 
     /// What the emulator's clock shows.
@@ -134,6 +189,7 @@ impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
             .field("url", &self.url)
+            .field("upload_url", &self.upload_url)
             .field("token_requests", &self.token_requests())
             .field("issued", &self.issued())
             .field("faults_left", &self.faults_left())

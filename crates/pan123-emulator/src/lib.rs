@@ -1,11 +1,5 @@
-//! The 123pan open platform's token endpoint and its habits, as a server for tests.
-//!
-//! In scope: `POST /api/v1/access_token`; one business call, `GET /api/v1/user/info`, that tells whether a token is any
-//! good; the limits that clients run into (requests per second, live tokens per client, lives); and the replies that
-//! were seen in the wild or are to be feared, by script. Out of scope: files, shares, uploads, and load: this server
-//! runs on one thread.
-//!
-//! It shares no code with any client, so that it can't share a client's mistakes.
+//! An emulator of the 123pan open platform for tests: its token endpoint, its API calls' token check and its upload, as a
+//! server on the loopback.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -46,7 +40,7 @@
 //! assert_eq!(live.len(), 2);
 //! assert!(reply.contains(&live[1]));
 //!
-//! // A month goes by.
+//! // 30 days later.
 //! emulator.advance(Duration::from_secs(30 * 86_400));
 //! assert!(emulator.live_tokens(CLIENT_ID).is_empty());
 //! assert_eq!((emulator.token_requests(), emulator.issued()), (3, 2));
@@ -54,24 +48,44 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Scope
+//!
+//! In scope: `POST /api/v1/access_token`; the API call `GET /api/v1/user/info`, which shows whether a token is good, and
+//! further ones that a test adds ([`Builder::route`]); the upload, version 2, on two origins ([`Emulator::upload_url`]);
+//! the limits that clients meet (requests per second, live tokens per client, lifetimes); and replies that were
+//! seen, or that are possible and hard on clients, by script ([`Fault`]). Out of scope: files, shares, and load: this
+//! server runs on one thread.
+//!
+//! It shares no code with any client, so that it can't share a client's mistakes.
+//!
+//! # In other languages
+//!
+//! All that an [`Emulator`] can do, `/__admin/` on the same port can, over HTTP and with JSON; `GET /__admin/` lists it,
+//! and the README has examples. Admin requests are neither recorded nor counted, and meet no faults. Recorded requests are
+//! shown without client secrets, and with the tokens that this emulator issued, but no others.
+//!
 //! # What is known, and what is assumed
 //!
 //! Nothing was tried against the live service. \[doc\] is the platform's own documentation (the page
-//! 「获取 `access_token`」, updated 2025-06-17, and its neighbours), \[seen\] a payload or a measurement that somebody
+//! 「获取 `access_token`」, updated 2025-06-17, and its neighbours), \[seen\] a payload or a measurement that was
 //! published, \[assumed\] neither.
 //!
 #![doc = include_str!("known.md")]
 //!
 //! # Bounds
 //!
-//! At most 1,024 connections are served at once. A request's head and body may have 64 KiB each; the head must come
-//! within 30 seconds of the connection's last use, the body within 10. What is kept of the requests is bounded
-//! ([`Emulator::requests`]), and so is what is remembered of tokens, so that an emulator may run for months.
+//! At most 1,024 connections are served at once, and as many wait. A request's head and body may have 64 KiB each; the
+//! head must come within 30 seconds of the connection's last use, the body within 10. An admin request's body may have 1
+//! MiB, and one to the upload host 64 KiB more than a slice, within 60 seconds. What is kept of the requests is bounded
+//! ([`Emulator::requests`], [`Emulator::uploads`]), and so is what is remembered of tokens, so that an emulator may run for months.
 //!
 //! # Feature
 //!
 //! `tls`: `Builder::tls`, for clients that refuse plain http. Off by default: it brings rustls, ring and rcgen.
 
+mod address;
+mod admin;
+mod api_call;
 mod builder;
 mod clock;
 mod duration;
@@ -79,13 +93,18 @@ mod emulator;
 mod fault;
 mod gzip;
 mod mint;
+mod multipart;
 mod platform;
 mod received;
 mod reply;
+mod route;
 mod server;
 mod service;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
+mod token_call;
+mod upload;
 
 pub use builder::{Builder, CLIENT_ID, CLIENT_SECRET};
 pub use duration::{DurationError, parse_duration};
@@ -93,7 +112,9 @@ pub use emulator::Emulator;
 pub use fault::{Fault, FaultError, WrongDate};
 pub use platform::Eviction;
 pub use received::Received;
+pub use route::ApiReply;
 pub use service::{ASSUMED_CODE_BAD_CREDENTIALS, ASSUMED_CODE_BAD_REQUEST, Rejection, Throttling};
+pub use upload::{Slice, Upload};
 
 /// Compiles and runs the README's example.
 #[cfg(doctest)]

@@ -25,10 +25,13 @@ pub struct Received {
     /// Names, in lower case, and values; in the order received, except that equal names stand together. Bytes that are
     /// not UTF-8 are replaced by U+FFFD.
     pub headers: Vec<(String, String)>,
-    /// The body; empty if it was too large (more than 64 KiB), broke off or took more than 10 seconds.
+    /// The body; empty if it was too large (more than 64 KiB), broke off or took too long. What the upload host got is in
+    /// [`Emulator::uploads`](crate::Emulator::uploads), also where it was larger.
     pub body: Vec<u8>,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// Whether it came to the upload host's port ([`Emulator::upload_url`](crate::Emulator::upload_url)).
+    pub upload_host: bool,
 }
 
 impl Received {
@@ -69,9 +72,13 @@ impl fmt::Debug for Received {
             .field("headers", &headers)
             .field("body", &format_args!("[{} bytes]", self.body.len()))
             .field("tls", &self.tls)
+            .field("upload_host", &self.upload_host)
             .finish()
     }
 }
+
+/// Bytes of a body that is kept.
+const KEPT_BODY_BYTES: usize = 64 << 10;
 
 /// The requests kept, the newest ones within [`KEPT_REQUESTS`] and [`KEPT_BYTES`].
 #[derive(Default)]
@@ -81,7 +88,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn push(&mut self, request: Received) {
+    pub(crate) fn push(&mut self, mut request: Received) {
+        if request.body.len() > KEPT_BODY_BYTES {
+            request.body = Vec::new();
+        }
         self.bytes += request.size();
         self.kept.push_back(request);
         while self.kept.len() > KEPT_REQUESTS || self.bytes > KEPT_BYTES {
@@ -90,6 +100,10 @@ impl Log {
             };
             self.bytes -= oldest.size();
         }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Received> {
+        self.kept.iter()
     }
 
     pub(crate) fn to_vec(&self) -> Vec<Received> {
@@ -112,6 +126,7 @@ mod tests {
             ],
             body,
             tls: false,
+            upload_host: false,
         }
     }
 
@@ -141,6 +156,15 @@ mod tests {
         assert_eq!(kept.len(), 4_096);
         assert_eq!(kept[0].target, "904");
         assert_eq!(kept[4_095].target, "4999");
+    }
+
+    #[test]
+    fn a_large_body_is_not_kept() {
+        let mut log = Log::default();
+        log.push(request("/a", vec![b'x'; 64 << 10]));
+        log.push(request("/b", vec![b'x'; (64 << 10) + 1]));
+        let lengths: Vec<usize> = log.iter().map(|it| it.body.len()).collect();
+        assert_eq!(lengths, [64 << 10, 0]);
     }
 
     #[test]

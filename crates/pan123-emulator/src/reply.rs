@@ -64,11 +64,11 @@ impl Envelope {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sending {
     Whole,
-    /// One byte at a time, so far apart.
+    /// One byte at a time, this far apart.
     Dripping(Duration),
     /// Half of it.
     HalfOnly,
-    /// With so many bytes of filler before the closing `"}`.
+    /// With this many bytes of filler before the closing `"}`.
     Padded(u64),
 }
 
@@ -94,6 +94,17 @@ impl Reply {
 
     pub(crate) fn json(status: u16, body: Vec<u8>) -> Self {
         Self::new(status, "application/json", body)
+    }
+
+    /// A reply as a test gives it.
+    pub(crate) fn raw(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            dated: headers.iter().any(|(k, _)| k.eq_ignore_ascii_case("date")),
+            headers,
+            body,
+            sending: Sending::Whole,
+        }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {

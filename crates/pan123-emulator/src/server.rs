@@ -1,12 +1,12 @@
-//! The sockets: one thread with a runtime of its own, which accepts connections and serves them within bounds.
+//! The sockets: one thread with a runtime of its own, which accepts connections on both ports and serves them within
+//! bounds.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -15,27 +15,49 @@ use hyper::http::{Request, Response, Version};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::{Domain, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use crate::admin;
 use crate::received::Received;
 use crate::reply::ReplyBody;
-use crate::service::{Answer, Reading, Service};
+use crate::service::{Answer, Origin, Reading, Service};
+use crate::socket::{Hangup, Socket};
 
 /// Connections served at once; further ones wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 1_024;
-/// Bytes of a request's head, and of a body that is kept.
+/// Connections that wait to be accepted, where the system allows as many. A standard library's listener has 128.
+const BACKLOG: i32 = 1_024;
+/// Bytes of a request's head, and of the body of an API call.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
-/// Bytes of a body that are read and thrown away, so that a client that sends before it reads gets its reply.
+/// Bytes of the body of an admin request.
+const MAX_ADMIN_BYTES: usize = 1 << 20;
+/// Bytes of a body beyond its limit that are read and thrown away, so that a client that sends before it reads gets its
+/// reply.
 const MAX_DRAINED_BYTES: usize = 1 << 20;
 /// The time for a TLS handshake, and for a request's body.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time for the body of a request to the upload host.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// The time for a request's head, waiting for it included.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a failed `accept`: the process is out of files, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens on an address, with room for many clients that connect at once.
+pub(crate) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    // As the standard library has it: a port is free again at once. On Windows it would mean a shared port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
 
 /// Plain TCP, or TLS on it.
 #[derive(Clone)]
@@ -59,10 +81,11 @@ pub(crate) fn lock(service: &Shared) -> MutexGuard<'_, Service> {
 }
 
 impl Server {
-    /// Serves a listener from a thread of its own. The runtime lives and dies on that thread: it could not be dropped
-    /// inside another one.
+    /// Serves the listeners of both origins from a thread of its own. The runtime lives and dies on that thread: it could
+    /// not be dropped inside another one.
     pub(crate) fn start(
-        listener: std::net::TcpListener,
+        api: std::net::TcpListener,
+        upload: std::net::TcpListener,
         transport: Transport,
         service: Shared,
     ) -> io::Result<Self> {
@@ -73,19 +96,27 @@ impl Server {
                 .enable_all()
                 .build();
             let started = runtime.and_then(|runtime| {
-                let listener = {
+                let listeners = {
                     let _inside = runtime.enter();
-                    TcpListener::from_std(listener)?
+                    (TcpListener::from_std(api)?, TcpListener::from_std(upload)?)
                 };
-                Ok((runtime, listener))
+                Ok((runtime, listeners))
             });
             match started {
                 Err(error) => drop(report.send(Err(error))),
-                Ok((runtime, listener)) => {
+                Ok((runtime, (api, upload))) => {
                     drop(report.send(Ok(())));
+                    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+                    let port = |origin| Port {
+                        origin,
+                        transport: transport.clone(),
+                        service: Arc::clone(&service),
+                    };
+                    let (to_api, to_upload) = (port(Origin::Api), port(Origin::Upload));
                     runtime.block_on(async {
                         tokio::select! {
-                            () = accept(&listener, &transport, &service) => {}
+                            () = accept(&api, &to_api, &places) => {}
+                            () = accept(&upload, &to_upload, &places) => {}
                             _ = stopped => {}
                         }
                     });
@@ -111,25 +142,32 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener, transport: &Transport, service: &Shared) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+/// What a connection needs to know of the port that it came to.
+#[derive(Clone)]
+struct Port {
+    origin: Origin,
+    transport: Transport,
+    service: Shared,
+}
+
+async fn accept(listener: &TcpListener, port: &Port, places: &Arc<Semaphore>) {
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Ok(place) = Arc::clone(places).acquire_owned().await else {
             return;
         };
         let Ok((stream, _)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (transport, service) = (transport.clone(), Arc::clone(service));
+        let port = port.clone();
         tokio::spawn(async move {
-            connection(stream, transport, service).await;
+            connection(stream, port).await;
             drop(place);
         });
     }
 }
 
-async fn connection(stream: TcpStream, transport: Transport, service: Shared) {
+async fn connection(stream: TcpStream, port: Port) {
     // Without it, single bytes would wait for one another. A failure changes timing only.
     drop(stream.set_nodelay(true));
     let hangup = Arc::new(Hangup::default());
@@ -137,8 +175,8 @@ async fn connection(stream: TcpStream, transport: Transport, service: Shared) {
         stream,
         hangup: Arc::clone(&hangup),
     };
-    match transport {
-        Transport::Plain => http1(socket, service, hangup, false).await,
+    match &port.transport {
+        Transport::Plain => http1(socket, port, hangup, false).await,
         #[cfg(feature = "tls")]
         Transport::Tls(acceptor) => {
             let Ok(Ok(stream)) = timeout(READ_TIMEOUT, acceptor.accept(socket)).await else {
@@ -146,19 +184,19 @@ async fn connection(stream: TcpStream, transport: Transport, service: Shared) {
             };
             // The protocol was agreed on in the handshake, so there is nothing to guess from the first bytes.
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                http2(stream, service, hangup).await;
+                http2(stream, port, hangup).await;
             } else {
-                http1(stream, service, hangup, true).await;
+                http1(stream, port, hangup, true).await;
             }
         }
     }
 }
 
-async fn http1<S>(stream: S, service: Shared, hangup: Arc<Hangup>, tls: bool)
+async fn http1<S>(stream: S, port: Port, hangup: Arc<Hangup>, tls: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let respond = service_fn(|request| respond(request, &service, &hangup, tls));
+    let respond = service_fn(|request| respond(request, &port, &hangup, tls));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -175,14 +213,14 @@ where
 }
 
 #[cfg(feature = "tls")]
-async fn http2<S>(stream: S, service: Shared, hangup: Arc<Hangup>)
+async fn http2<S>(stream: S, port: Port, hangup: Arc<Hangup>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let for_requests = (service, Arc::clone(&hangup));
+    let for_requests = (port, Arc::clone(&hangup));
     let respond = service_fn(move |request| {
-        let (service, hangup) = for_requests.clone();
-        async move { respond(request, &service, &hangup, true).await }
+        let (port, hangup) = for_requests.clone();
+        async move { respond(request, &port, &hangup, true).await }
     });
     let connection = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -201,12 +239,13 @@ where
 /// Reads a request, has it answered, and sends the answer or hangs up.
 async fn respond(
     request: Request<Incoming>,
-    service: &Shared,
+    port: &Port,
     hangup: &Hangup,
     tls: bool,
 ) -> Result<Response<ReplyBody>, Infallible> {
     let (head, body) = request.into_parts();
-    let (body, reading) = match timeout(READ_TIMEOUT, read(body)).await {
+    let (limit, time) = limits(port, head.uri.path());
+    let (body, reading) = match timeout(time, read(body, limit)).await {
         Ok(Some(body)) => (body, Reading::Complete),
         Ok(None) => (Vec::new(), Reading::TooLarge),
         Err(_) => (Vec::new(), Reading::TooSlow),
@@ -226,8 +265,9 @@ async fn respond(
         headers: headers.collect(),
         body,
         tls,
+        upload_host: port.origin == Origin::Upload,
     };
-    let answer = lock(service).answer(head.uri.path(), received, reading);
+    let answer = lock(&port.service).answer(port.origin, head.uri.path(), received, reading);
     match answer {
         Answer::Reply(delay, reply) => {
             if !delay.is_zero() {
@@ -235,13 +275,30 @@ async fn respond(
             }
             Ok(reply.into_response())
         }
+        Answer::Handle(handler, request) => {
+            let reply = handler(&request);
+            Ok(lock(&port.service).handled(reply).into_response())
+        }
         Answer::Reset => hangup.now(true).await,
         Answer::Close => hangup.now(false).await,
     }
 }
 
-/// A request's body, or `None` if it is too large or breaks off.
-async fn read(body: Incoming) -> Option<Vec<u8>> {
+/// How many bytes a request's body may have, and how long it may take.
+fn limits(port: &Port, path: &str) -> (usize, Duration) {
+    match port.origin {
+        Origin::Upload => {
+            let slice_size = lock(&port.service).settings.slice_size;
+            let slice_size = usize::try_from(slice_size).unwrap_or(usize::MAX);
+            (slice_size.saturating_add(MAX_REQUEST_BYTES), UPLOAD_TIMEOUT)
+        }
+        Origin::Api if path.starts_with(admin::PREFIX) => (MAX_ADMIN_BYTES, READ_TIMEOUT),
+        Origin::Api => (MAX_REQUEST_BYTES, READ_TIMEOUT),
+    }
+}
+
+/// A request's body, or `None` if it is larger than the limit or breaks off.
+async fn read(body: Incoming, limit: usize) -> Option<Vec<u8>> {
     let mut body = pin!(body);
     let mut kept = Vec::new();
     let mut length = 0;
@@ -250,77 +307,14 @@ async fn read(body: Incoming) -> Option<Vec<u8>> {
             continue;
         };
         length += data.len();
-        if length <= MAX_REQUEST_BYTES {
+        if length <= limit {
             kept.extend_from_slice(&data);
         } else {
             kept = Vec::new();
         }
-        if length > MAX_DRAINED_BYTES {
+        if length > limit.saturating_add(MAX_DRAINED_BYTES) {
             break;
         }
     }
-    (length <= MAX_REQUEST_BYTES).then_some(kept)
-}
-
-/// Lets a request end its connection without a reply.
-#[derive(Default)]
-struct Hangup {
-    asked: Notify,
-    reset: AtomicBool,
-}
-
-impl Hangup {
-    /// Never returns: the connection is dropped meanwhile.
-    async fn now(&self, reset: bool) -> ! {
-        self.reset.store(reset, Ordering::Relaxed);
-        self.asked.notify_one();
-        pending().await
-    }
-
-    async fn awaited(&self) {
-        self.asked.notified().await;
-    }
-}
-
-/// A TCP stream that can end with a reset.
-struct Socket {
-    stream: TcpStream,
-    hangup: Arc<Hangup>,
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if self.hangup.reset.load(Ordering::Relaxed) {
-            // A linger of zero makes closing a reset. If that fails, the client sees a plain end, which is a fault too.
-            drop(self.stream.set_zero_linger());
-        }
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+    (length <= limit).then_some(kept)
 }

@@ -1,7 +1,7 @@
 //! A certificate authority of the emulator's own, and one certificate from it.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{
@@ -19,16 +19,21 @@ pub(crate) struct Authority {
     pub(crate) der: Vec<u8>,
 }
 
-/// Makes an authority and a server's side of TLS that it vouches for: for `localhost`, `127.0.0.1`, `::1`, and the
-/// address listened on.
-pub(crate) fn authority(addr: SocketAddr) -> io::Result<(Authority, TlsAcceptor)> {
-    let (authority, config) = make(addr.ip()).map_err(io::Error::other)?;
+/// Makes an authority and a server's side of TLS that it vouches for: for `localhost`, `127.0.0.1`, `::1`, the addresses
+/// listened on, and the host's name, if it has one.
+pub(crate) fn authority(
+    addrs: [SocketAddr; 2],
+    host: Option<&str>,
+) -> io::Result<(Authority, TlsAcceptor)> {
+    let addrs = addrs.map(|addr| addr.ip().to_string());
+    let names = addrs.into_iter().chain(host.map(str::to_owned));
+    let (authority, config) = make(names).map_err(io::Error::other)?;
     Ok((authority, TlsAcceptor::from(Arc::new(config))))
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-fn make(ip: IpAddr) -> Result<(Authority, ServerConfig), Error> {
+fn make(names_too: impl Iterator<Item = String>) -> Result<(Authority, ServerConfig), Error> {
     let mut params = CertificateParams::default();
     let name = "pan123-emulator's own authority";
     params.distinguished_name.push(DnType::CommonName, name);
@@ -37,9 +42,10 @@ fn make(ip: IpAddr) -> Result<(Authority, ServerConfig), Error> {
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
 
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".into(), "::1".into()];
-    let ip = ip.to_string();
-    if !names.contains(&ip) {
-        names.push(ip);
+    for name in names_too {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
     let mut params = CertificateParams::new(names)?;
     params

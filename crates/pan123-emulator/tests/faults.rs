@@ -81,7 +81,7 @@ fn faults_without_service_count_towards_no_limit_and_issue_nothing() {
 }
 
 #[test]
-fn altering_faults_leave_refusals_alone() {
+fn altering_faults_change_no_refusal() {
     for spec in [
         "empty-token",
         "null-data",
@@ -130,7 +130,7 @@ fn code_is_an_envelope() {
 }
 
 #[test]
-fn a_delayed_reply_was_judged_at_once() {
+fn a_delayed_request_is_served_at_once() {
     let emulator = faulty("delay:150ms");
     let begun = Instant::now();
     let mut stream = connect(&emulator).unwrap();
@@ -203,7 +203,7 @@ fn redirects_lead_to_a_trap_that_counts() {
     assert_eq!(emulator.redirects_followed(), 0);
     let followed = Request::new("GET /redirected").send(&emulator);
     assert_eq!(emulator.redirects_followed(), 1);
-    // It looks like success, so that who follows is found out.
+    // It looks like success, so that a client which follows is found out.
     assert_eq!(followed.code(), 0);
     assert!(!emulator.live_tokens(CLIENT_ID).contains(&followed.token()));
 }

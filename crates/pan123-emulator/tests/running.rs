@@ -1,5 +1,5 @@
 //! Starting, stopping and watching an emulator.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use common::{Request, connect, credentials, raw};
-use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Fault};
+use pan123_emulator::{ApiReply, CLIENT_ID, CLIENT_SECRET, Emulator, Fault};
 
 #[test]
 fn it_listens_on_the_loopback_and_names_its_url() {
@@ -20,7 +20,7 @@ fn it_listens_on_the_loopback_and_names_its_url() {
 }
 
 #[test]
-fn it_listens_where_it_is_told_or_says_that_it_cannot() {
+fn it_listens_on_the_given_address_or_fails() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = taken.local_addr().unwrap();
     let error = Emulator::builder().listen(addr).start().unwrap_err();
@@ -188,6 +188,48 @@ fn many_clients_are_served_at_once() {
     assert_eq!(emulator.live_tokens(CLIENT_ID).len(), 50);
 }
 
+/// A handler that works keeps the emulator's one thread from accepting, so all of them have to wait in the queue.
+#[test]
+fn a_thousand_clients_connect_while_it_is_busy() {
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let (begun, busy) = std::sync::mpsc::channel();
+    let emulator = Emulator::builder()
+        .route("/busy", move |_| {
+            begun.send(()).unwrap();
+            // Ends with the drop of the other end, also where the test fails.
+            let _ = wait.lock().unwrap().recv();
+            ApiReply::data("null")
+        })
+        .start()
+        .unwrap();
+    // Dropped before the emulator, which waits for the handler.
+    let done = done;
+    let token = emulator.issue(CLIENT_ID).unwrap();
+    let mut first = connect(&emulator).unwrap();
+    first
+        .write_all(&Request::api("GET /busy", &token).bytes())
+        .unwrap();
+    busy.recv().unwrap();
+    // Linux has no longer queue than this says, and it is shorter than ours on old kernels.
+    let longest = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
+    let longest = longest.map_or(100, |text| text.trim().parse().unwrap());
+    let clients = 1_000.min(longest);
+    let limit = Duration::from_millis(900);
+    let mut streams: Vec<TcpStream> = (0..clients)
+        .map(|n| {
+            let stream = TcpStream::connect_timeout(&emulator.addr(), limit);
+            stream.unwrap_or_else(|error| panic!("client {n}: {error}"))
+        })
+        .collect();
+    drop(done);
+    let last = streams.last_mut().unwrap();
+    last.write_all(&Request::user_info(&token).bytes()).unwrap();
+    let mut reply = Vec::new();
+    last.read_to_end(&mut reply).unwrap();
+    assert_eq!(common::Reply::parse(&reply).code(), 0);
+}
+
 #[test]
 fn what_is_not_http_does_no_harm() {
     let emulator = Emulator::builder().start().unwrap();
@@ -218,7 +260,7 @@ fn heads_of_up_to_64_kib_are_read_and_larger_ones_refused() {
 }
 
 #[test]
-fn a_reset_by_script_leaves_other_connections_alone() {
+fn a_reset_by_script_ends_no_other_connection() {
     let emulator = Emulator::builder().fault(Fault::Reset).start().unwrap();
     let mut other = connect(&emulator).unwrap();
     other.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").unwrap();

@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::{Reply, Request, credentials, raw};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use pan123_emulator::{Emulator, Fault};
+use pan123_emulator::{CLIENT_ID, Emulator, Fault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -20,7 +21,7 @@ fn emulator() -> Emulator {
 }
 
 async fn connect(
-    emulator: &Emulator,
+    addr: SocketAddr,
     trusted: Option<&[u8]>,
     name: &'static str,
     alpn: &[u8],
@@ -36,7 +37,7 @@ async fn connect(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.to_vec()];
-    let stream = TcpStream::connect(emulator.addr()).await?;
+    let stream = TcpStream::connect(addr).await?;
     let name = ServerName::try_from(name).unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)
@@ -44,8 +45,17 @@ async fn connect(
 }
 
 async fn over_http1(emulator: &Emulator, name: &'static str) -> std::io::Result<Vec<u8>> {
-    let mut stream = connect(emulator, emulator.ca_der(), name, b"http/1.1").await?;
-    stream.write_all(&Request::token().bytes()).await?;
+    send(emulator, emulator.addr(), name, &Request::token()).await
+}
+
+async fn send(
+    emulator: &Emulator,
+    addr: SocketAddr,
+    name: &'static str,
+    request: &Request,
+) -> std::io::Result<Vec<u8>> {
+    let mut stream = connect(addr, emulator.ca_der(), name, b"http/1.1").await?;
+    stream.write_all(&request.bytes()).await?;
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).await?;
     Ok(reply)
@@ -65,21 +75,43 @@ async fn its_certificate_is_for_every_name_of_the_loopback() {
 }
 
 #[tokio::test]
+async fn the_upload_host_has_the_same_certificate() {
+    let emulator = Emulator::builder().tls().host("emulator").start().unwrap();
+    let addr = emulator.upload_addr();
+    let url = format!("https://emulator:{}", addr.port());
+    assert_eq!(emulator.upload_url(), url);
+    let token = emulator.issue(CLIENT_ID).unwrap();
+    let values = [("filename", "a"), ("etag", "e"), ("size", "2")];
+    for name in ["emulator", "localhost"] {
+        let request = Request::api("POST /upload/v2/file/single/create", &token);
+        let request = request.form(&values, ("file", b"hi"));
+        let reply = send(&emulator, addr, name, &request).await.unwrap();
+        assert_eq!(Reply::parse(&reply).code(), 0, "{name}");
+    }
+    assert!(
+        emulator
+            .requests()
+            .iter()
+            .all(|it| it.tls && it.upload_host)
+    );
+}
+
+#[tokio::test]
 async fn its_certificate_is_good_for_nothing_else() {
     let emulator = emulator();
     assert!(over_http1(&emulator, "example.com").await.is_err());
-    let untrusting = connect(&emulator, None, "localhost", b"h2").await;
+    let untrusting = connect(emulator.addr(), None, "localhost", b"h2").await;
     assert!(untrusting.is_err());
     // Another emulator's authority is another one.
     let other = self::emulator();
-    let crossed = connect(&emulator, other.ca_der(), "localhost", b"h2").await;
+    let crossed = connect(emulator.addr(), other.ca_der(), "localhost", b"h2").await;
     assert!(crossed.is_err());
 }
 
 #[tokio::test]
 async fn http2_is_spoken_where_it_is_agreed_on() {
     let emulator = emulator();
-    let stream = connect(&emulator, emulator.ca_der(), "localhost", b"h2").await;
+    let stream = connect(emulator.addr(), emulator.ca_der(), "localhost", b"h2").await;
     let io = TokioIo::new(stream.unwrap());
     let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
     let (mut sender, connection) = builder.handshake::<_, String>(io).await.unwrap();

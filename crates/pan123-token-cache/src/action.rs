@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::held::Provenance;
 use crate::moment::Moment;
 use crate::step::StoreStep;
 
@@ -9,7 +10,7 @@ use crate::step::StoreStep;
 #[must_use = "the machine waits for it to be done"]
 #[derive(Debug)]
 pub enum Action {
-    /// Carry out a call to the store ([`StoreSession::run`](crate::StoreSession::run)) and report it
+    /// Carry out a call to the store ([`StoreStep::run`](crate::StoreStep::run), say) and report it
     /// ([`TokenCache::stored`](crate::TokenCache::stored)). Never asked for without a store.
     Store(StoreStep),
     /// Carry out an exchange and report it ([`TokenCache::fetched`](crate::TokenCache::fetched)).
@@ -43,9 +44,9 @@ pub enum Reason {
     Leased,
     /// The token was rejected, and is too young to be replaced.
     Suspect,
-    /// Two attempts in a row may each have cost a token, and the one at hand still lives.
+    /// Attempts of the fleet may each have cost a token, and another could take the one held offline.
     MaybeIssued,
-    /// The store is down, and the token at hand isn't pressing yet.
+    /// The store is down, and either it is tried again or the token held can wait.
     StoreDown,
 }
 
@@ -59,16 +60,7 @@ pub struct FetchTicket {
     pub(crate) id: u64,
     pub(crate) sent: Moment,
     pub(crate) timeout: Duration,
-    pub(crate) lineage: Lineage,
-}
-
-/// What a fetch is for, and what its token inherits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lineage {
-    /// It replaces a token because that was rejected.
-    pub(crate) forced: bool,
-    /// Forced renewals in a row, this one included.
-    pub(crate) in_a_row: u32,
+    pub(crate) provenance: Provenance,
 }
 
 impl FetchTicket {

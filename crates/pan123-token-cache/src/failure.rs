@@ -53,8 +53,9 @@ impl Failure {
         self.kind() == Some(ErrorKind::RateLimited)
     }
 
-    pub(crate) fn is_refused(&self) -> bool {
-        self.kind() == Some(ErrorKind::Refused)
+    /// Whether another attempt soon can't be expected to do better.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::IssuedExpired(_)) || self.kind() == Some(ErrorKind::Refused)
     }
 
     fn kind(&self) -> Option<ErrorKind> {

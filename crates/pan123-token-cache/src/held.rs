@@ -1,4 +1,4 @@
-//! A token in a cache's hands: how much of its life is left, and what that allows.
+//! A token that a cache holds: how much of its life is left, and what that allows.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use crate::moment::Moment;
 use crate::policy::RenewalPolicy;
 use crate::record::Record;
 
-/// A token at hand.
+/// A token and what is known of its life.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) token: AccessToken,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) life: Life,
-    /// How much of its end counts as over.
+    /// How much of its end counts as expired.
     margin: Duration,
     /// How much is left when renewal falls due.
     window: Duration,
     /// How old it must be to be replaced because of a rejection.
-    floor: Duration,
+    min_age: Duration,
 }
 
-/// A token's life, told from a moment at which it was known.
+/// A token's life, as it was known at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
     /// The moment that `left` and `age` are counted from: the sending of the request, or the start of the load.
@@ -37,23 +37,40 @@ pub(crate) struct Life {
     pub(crate) issued_at: OffsetDateTime,
     /// The wall clock of the host that asked for it, as it sent the request.
     pub(crate) sent_at: Duration,
-    /// How many forced renewals in a row led to it.
+    /// How many consecutive forced renewals led to it.
     pub(crate) forced: u32,
-    /// Whether a business call was refused with it, here or elsewhere.
-    pub(crate) suspect: bool,
-    /// Whether that was here. Where it is only hearsay, the token is served until there is another.
-    pub(crate) rejected: bool,
+    pub(crate) suspicion: Suspicion,
+    /// How many attempts to replace it may each have cost a token, in the whole fleet.
+    pub(crate) maybe_issued: u32,
+}
+
+/// Whether an API call was refused with a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suspicion {
+    Good,
+    /// By hearsay: it is served until there is another.
+    RejectedElsewhere,
+    RejectedHere,
+}
+
+/// What the token that replaces another inherits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Provenance {
+    /// It replaces a token because that was rejected.
+    pub(crate) forced: bool,
+    /// How many consecutive renewals were forced, this one included.
+    pub(crate) consecutive: u32,
 }
 
 impl Held {
-    /// `share` is this cache's share of the renewal window, in 1/1024 from 512 to 1024.
-    pub(crate) fn new(token: AccessToken, life: Life, policy: &RenewalPolicy, share: u32) -> Self {
+    /// `jitter` is this cache's part of the renewal window, in 1/1024 from 512 to 1024.
+    pub(crate) fn new(token: AccessToken, life: Life, policy: &RenewalPolicy, jitter: u32) -> Self {
         Self {
             fingerprint: token.fingerprint(),
             token,
             margin: policy.margin(life.lifetime),
-            window: policy.window(life.lifetime).saturating_mul(share) / 1024,
-            floor: policy.floor(life.forced),
+            window: policy.window(life.lifetime).saturating_mul(jitter) / 1024,
+            min_age: policy.min_age(life.forced),
             life,
         }
     }
@@ -66,9 +83,13 @@ impl Held {
             lifetime: self.life.lifetime,
             sent_at: self.life.sent_at,
             forced: self.life.forced,
-            suspect: self.life.suspect,
-            maybe_issued: 0,
+            suspect: self.is_suspect(),
+            maybe_issued: self.life.maybe_issued,
         }
+    }
+
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.life.suspicion != Suspicion::Good
     }
 
     /// How much of its life is left, by the clock that says less.
@@ -83,37 +104,44 @@ impl Held {
     }
 
     pub(crate) fn is_usable_at(&self, now: Moment) -> bool {
-        self.left_at(now) > self.margin
+        !self.end().is_reached_at(now)
     }
 
     /// Usable, and not to be replaced because it was rejected here.
     pub(crate) fn is_served_at(&self, now: Moment) -> bool {
-        self.is_usable_at(now) && !(self.life.rejected && self.may_be_forced_at(now))
+        !self.served_until().is_reached_at(now)
     }
 
     /// Suspect, and old enough to be replaced.
     pub(crate) fn may_be_forced_at(&self, now: Moment) -> bool {
-        self.life.suspect && self.age_at(now) >= self.floor
+        self.is_suspect() && self.until_forced(now).is_zero()
     }
 
     /// How long until a replacement because of a rejection is allowed.
     pub(crate) fn until_forced(&self, now: Moment) -> Duration {
-        self.floor.saturating_sub(self.age_at(now))
+        self.min_age.saturating_sub(self.age_at(now))
     }
 
     /// Whether it is to be renewed: because of its age, or as a suspect.
     pub(crate) fn is_due_at(&self, now: Moment) -> bool {
-        self.left_at(now) <= self.window || self.may_be_forced_at(now)
+        self.due().is_reached_at(now) || self.may_be_forced_at(now)
     }
 
     /// In the last quarter of the window, when renewal can't wait for the store any more.
-    pub(crate) fn is_pressing_at(&self, now: Moment) -> bool {
-        self.left_at(now) <= self.last_quarter()
+    pub(crate) fn is_last_resort_at(&self, now: Moment) -> bool {
+        self.last_resort().is_reached_at(now)
     }
 
-    fn last_quarter(&self) -> Duration {
-        let usable = self.window.saturating_sub(self.margin);
-        self.margin.saturating_add(usable / 4)
+    /// Until when it is not to be replaced because of its age, since attempts may have cost tokens: each may have taken
+    /// one of the 3 that the platform keeps alive, and the next one could take this token. After two, one more is made in
+    /// the last quarter of the window, and then none until it has expired. `None` where one may be made now.
+    pub(crate) fn held_back_until(&self, now: Moment) -> Option<Moment> {
+        match self.life.maybe_issued {
+            0 | 1 => None,
+            2 if self.is_last_resort_at(now) => None,
+            2 => Some(self.last_resort()),
+            _ => Some(self.end()),
+        }
     }
 
     /// When so much is left, by whichever clock comes there first.
@@ -126,13 +154,63 @@ impl Held {
         self.moment_with_left(self.window)
     }
 
-    /// When it counts as over.
+    /// When it counts as expired.
     pub(crate) fn end(&self) -> Moment {
         self.moment_with_left(self.margin)
     }
 
     /// When the last quarter of the window begins.
-    pub(crate) fn pressing(&self) -> Moment {
-        self.moment_with_left(self.last_quarter())
+    pub(crate) fn last_resort(&self) -> Moment {
+        let usable = self.window.saturating_sub(self.margin);
+        self.moment_with_left(self.margin.saturating_add(usable / 4))
+    }
+
+    /// Until when it is handed out.
+    pub(crate) fn served_until(&self) -> Moment {
+        let end = self.end();
+        if self.life.suspicion != Suspicion::RejectedHere {
+            return end;
+        }
+        let until_forced = self.min_age.saturating_sub(self.life.age);
+        let forced_at = self.life.since.monotonic.saturating_add(until_forced);
+        Moment {
+            monotonic: end.monotonic.min(forced_at),
+            ..end
+        }
+    }
+
+    /// What a token that replaces this one inherits.
+    pub(crate) fn hands_on(&self, policy: &RenewalPolicy, now: Moment) -> Provenance {
+        // A token that lives for less than that has settled halfway.
+        let settled = policy.settled_after.min(self.life.lifetime / 2);
+        let before = if self.age_at(now) >= settled {
+            0
+        } else {
+            self.life.forced
+        };
+        let forced = self.is_usable_at(now) && self.may_be_forced_at(now);
+        Provenance {
+            forced,
+            consecutive: before.saturating_add(u32::from(forced)),
+        }
+    }
+
+    /// Takes over what another copy of the same token says beyond this one.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let mut merged = if other.token.expires_at() > self.token.expires_at() {
+            other.clone()
+        } else {
+            self.clone()
+        };
+        // Where it comes again, that makes it no younger.
+        merged.life.age = merged.life.age.max(self.age_at(merged.life.since));
+        merged.life.suspicion = match self.life.suspicion {
+            Suspicion::Good if other.is_suspect() => Suspicion::RejectedElsewhere,
+            mine => mine,
+        };
+        merged.life.forced = self.life.forced.max(other.life.forced);
+        merged.min_age = self.min_age.max(other.min_age);
+        merged.life.maybe_issued = self.life.maybe_issued.max(other.life.maybe_issued);
+        *self = merged;
     }
 }

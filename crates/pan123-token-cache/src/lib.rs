@@ -216,8 +216,10 @@ mod cache;
 mod driving;
 mod event;
 mod failure;
+mod fallback_store;
 mod held;
 mod moment;
+mod pacing;
 mod policy;
 mod random;
 mod record;
@@ -225,6 +227,7 @@ mod sharing;
 mod snapshot;
 mod step;
 mod store;
+mod store_session;
 #[cfg(feature = "system-clock")]
 mod system_clock;
 #[cfg(feature = "testing")]
@@ -238,14 +241,14 @@ pub use async_store::{AsyncTokenStore, Blocking};
 pub use cache::{Rejection, TokenCache};
 pub use event::Event;
 pub use failure::Failure;
+pub use fallback_store::FallbackStore;
 pub use moment::{Clock, Moment};
-pub use policy::{FittedPolicy, PolicyError, RenewalPolicy};
+pub use policy::{FittedPolicy, PolicyError, RenewalPolicy, StoreRole};
 pub use record::{Record, RecordError};
 pub use snapshot::Snapshot;
-pub use step::{
-    Load, Release, Save, Step, StoreCall, StoreDone, StoreSession, StoreStep, TakeLease,
-};
+pub use step::{Load, Release, Save, Step, StoreCall, StoreDone, StoreStep, TakeLease, Tier};
 pub use store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
+pub use store_session::StoreSession;
 
 #[cfg(feature = "system-clock")]
 pub use system_clock::SystemClock;

@@ -27,6 +27,19 @@ impl Moment {
         }
     }
 
+    /// The moment at which the monotonic clock says so, seen from `self`.
+    pub(crate) fn at_monotonic(self, monotonic: Duration) -> Self {
+        self.after(monotonic.saturating_sub(self.monotonic))
+    }
+
+    /// The earlier of the two, clock by clock.
+    pub(crate) fn min_of_each(self, other: Self) -> Self {
+        Self {
+            wall: self.wall.min(other.wall),
+            monotonic: self.monotonic.min(other.monotonic),
+        }
+    }
+
     /// Whether it has come, by either clock.
     pub(crate) fn is_reached_at(self, now: Self) -> bool {
         self.wall <= now.wall || self.monotonic <= now.monotonic
@@ -43,16 +56,6 @@ impl Moment {
 pub trait Clock: Send + Sync {
     /// Now, by both clocks.
     fn now(&self) -> Moment;
-}
-
-/// The earlier of two times, of which one is by the monotonic clock alone. Clock by clock: the two may have gone apart
-/// since the first of them was reckoned.
-pub(crate) fn earlier(moment: Moment, monotonic: Duration, now: Moment) -> Moment {
-    let other = now.after(monotonic.saturating_sub(now.monotonic));
-    Moment {
-        wall: moment.wall.min(other.wall),
-        monotonic: moment.monotonic.min(other.monotonic),
-    }
 }
 
 /// Since 1970; zero before that.

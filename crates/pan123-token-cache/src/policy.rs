@@ -32,9 +32,9 @@ pub struct RenewalPolicy {
     /// For how long a lease on the right to fetch is taken. Must hold a fetch and two calls to the store. Default 45 s.
     pub lease_term: Duration,
     /// Renewal falls due this long before the end, or a fifth of the lifetime where that is less; each cache draws its
-    /// own share of it, between a half and the whole. Default 1 day.
+    /// own part of it, between a half and the whole. Default 1 day.
     pub renewal_window: Duration,
-    /// The last stretch of a lifetime counts as over: this much, or a tenth of the lifetime where that is less. Default
+    /// The last stretch of a lifetime counts as expired: this much, or a tenth of the lifetime where that is less. Default
     /// 60 s.
     pub expiry_margin: Duration,
     /// Backoff after failures starts here and doubles, with full jitter. Default 1 s.
@@ -45,25 +45,46 @@ pub struct RenewalPolicy {
     pub backoff_cap_serving: Duration,
     /// The shortest backoff after the platform refused. Default 30 s.
     pub refused_base: Duration,
-    /// A token that was rejected is replaced by a forced renewal once it is this old; each forced renewal in a row
+    /// A token that was rejected is replaced by a forced renewal once it is this old; each consecutive forced renewal
     /// doubles it. Default 60 s.
     pub min_token_age: Duration,
-    /// The most that the floor grows to. Default 1 h.
+    /// The most that this age grows to. Default 1 h.
     pub min_token_age_cap: Duration,
-    /// A token that lived this long ends a row of forced renewals. Default 1 day.
+    /// A token that lived this long ends the count of consecutive forced renewals. Default 1 day.
     pub settled_after: Duration,
-    /// A store that fails is tried again for this long, every [`lease_poll`](Self::lease_poll), before the machine goes on
-    /// without it. Default 5 s.
+    /// What the store is to this cache: whether a token is fetched without it. Default
+    /// [`StoreRole::Preferred`].
+    pub store_role: StoreRole,
+    /// A store that fails is tried again every [`lease_poll`](Self::lease_poll), at least this many times, before it is
+    /// bypassed. Default 4.
+    pub store_tries: u32,
+    /// And for at least this long: most of what a caller waits. Default 27 s.
     pub store_patience: Duration,
-    /// From then on it is left alone for this long between two tries; it doubles. Default 1 min.
+    /// From then on it isn't asked for this long between two tries; it doubles. Default 1 min.
     pub store_retry_base: Duration,
     /// The most that it doubles to. Default 15 min.
     pub store_retry_cap: Duration,
     /// While another cache holds the lease and there is no token, the store is asked this often. Default 1 s.
     pub lease_poll: Duration,
-    /// While the token is fresh, the store is looked into this often, so that a newer one is taken over long before the
-    /// platform drops the one at hand; each cache draws its own share of it, between a half and the whole. Default 5 min.
+    /// While the token is fresh, the store is loaded this often, so that a newer one is adopted long before the platform
+    /// drops the one held; each cache draws its own part of it, between a half and the whole. Default 5 min.
     pub load_interval: Duration,
+}
+
+/// What a store is to a cache. An outage (down, full, slow) heals by itself; a store that is
+/// [misconfigured](crate::StoreError::is_misconfigured) doesn't.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreRole {
+    /// It is bypassed whatever is wrong with it.
+    Optional,
+    /// An outage is bypassed, after [`store_tries`](RenewalPolicy::store_tries) and
+    /// [`store_patience`](RenewalPolicy::store_patience). While it is misconfigured, a caller without a token gets its error.
+    #[default]
+    Preferred,
+    /// It is never bypassed: no token is fetched without a lease, so that no outage costs a token. A caller without a token
+    /// gets the store's error.
+    Required,
 }
 
 /// How much longer the machine waits for an exchange than that may take.
@@ -95,7 +116,9 @@ impl Default for RenewalPolicy {
             min_token_age: MINUTE,
             min_token_age_cap: HOUR,
             settled_after: DAY,
-            store_patience: 5 * SECOND,
+            store_role: StoreRole::Preferred,
+            store_tries: 4,
+            store_patience: 27 * SECOND,
             store_retry_base: MINUTE,
             store_retry_cap: 15 * MINUTE,
             lease_poll: SECOND,
@@ -186,8 +209,8 @@ impl RenewalPolicy {
     }
 
     /// This policy for callers and exchanges that take at most `timeout`: an exchange ends within it, the machine waits a
-    /// second longer for its report (one that takes all of its time would else come too late to be believed), and the lease
-    /// holds all of that.
+    /// second longer for its report (one that takes all of its time would else come too late to be believed), the lease
+    /// holds all of that, and the store's patience is at most nine tenths of it.
     ///
     /// # Errors
     ///
@@ -198,6 +221,7 @@ impl RenewalPolicy {
         let exchange_timeout = self.fetch_timeout;
         self.fetch_timeout = exchange_timeout.saturating_add(GRACE);
         self.lease_term = self.lease_term.saturating_add(GRACE);
+        self.store_patience = self.store_patience.min(timeout.saturating_mul(9) / 10);
         Ok(FittedPolicy {
             policy: self,
             exchange_timeout,
@@ -214,9 +238,14 @@ impl RenewalPolicy {
         self.renewal_window.min(lifetime / 5)
     }
 
-    /// How old a token must be before its rejection forces a renewal, after so many forced renewals in a row.
-    pub(crate) fn floor(&self, forced: u32) -> Duration {
+    /// How old a token must be before its rejection forces a renewal, after so many consecutive forced renewals.
+    pub(crate) fn min_age(&self, forced: u32) -> Duration {
         doubled(self.min_token_age, forced, self.min_token_age_cap)
+    }
+
+    /// The longest that a cache without a token waits between two tries to take the lease.
+    pub(crate) fn longest_poll(&self) -> Duration {
+        self.lease_poll.saturating_mul(4)
     }
 }
 

@@ -68,12 +68,17 @@ impl Record {
     pub fn may_replace(&self, stored: &Self, replaces: Option<Fingerprint>) -> bool {
         let other = stored.fingerprint();
         if other == self.fingerprint() {
-            return self.token.expires_at() >= stored.token.expires_at()
-                && self.forced >= stored.forced
-                && self.maybe_issued >= stored.maybe_issued
-                && self.suspect >= stored.suspect;
+            return !stored.says_more_than(self);
         }
         replaces == Some(other) || !self.suspect && stored.issued_at < self.issued_at
+    }
+
+    /// Whether it knows something of the same token that the other doesn't.
+    pub(crate) fn says_more_than(&self, other: &Self) -> bool {
+        self.token.expires_at() > other.token.expires_at()
+            || self.forced > other.forced
+            || self.maybe_issued > other.maybe_issued
+            || self.suspect && !other.suspect
     }
 
     /// The stored form. It holds the token: keep it from other users' eyes.

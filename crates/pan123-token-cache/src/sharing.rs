@@ -1,4 +1,8 @@
-//! What a cache remembers of the store it shares its token through.
+//! The store's side of a cache: what it still has to be asked, the lease, and whose turn it is.
+
+mod host_fallback;
+mod owed;
+mod trouble;
 
 use std::time::Duration;
 
@@ -8,27 +12,32 @@ use crate::held::Held;
 use crate::moment::Moment;
 use crate::policy::{RenewalPolicy, doubled};
 use crate::random::Random;
+use crate::step::Tier;
 use crate::store::Owner;
 
+pub(crate) use host_fallback::HostFallback;
+pub(crate) use owed::{Owed, Pending};
+pub(crate) use trouble::Availability;
+use trouble::Trouble;
+
+/// A cache without a store has one that is never asked. All times are by the monotonic clock unless they are moments.
 #[derive(Debug, Default)]
 pub(crate) struct Sharing {
-    /// When the store was last looked into, by the monotonic clock; `None` where that doesn't count any more.
-    pub(crate) looked_at: Option<Duration>,
+    pub(crate) enabled: bool,
+    /// When the record was last read; `None` where that doesn't count any more.
+    pub(crate) loaded_at: Option<Duration>,
     pub(crate) lease: Option<HeldLease>,
-    /// A lease to end, and until when to leave the gate cool, by the monotonic clock.
-    pub(crate) give_back: Option<(Owner, Duration)>,
-    /// The token at hand isn't in the store yet.
-    pub(crate) unsaved: bool,
-    /// How many leases in a row came too late to be used.
+    /// How many consecutive leases came too late to be used.
     pub(crate) late_leases: u32,
-    /// The mark of the record that it may replace there, where one was read under the lease.
-    pub(crate) replaces: Option<Fingerprint>,
-    /// Until when the gate is cool, as far as was heard, by the monotonic clock.
-    pub(crate) cool_until: Duration,
-    /// How often in a row the gate was shut.
-    pub(crate) shut: u32,
-    /// A save failed, and the lease wasn't tried to be given back since.
-    pub(crate) save_failed: bool,
+    /// How many consecutive times the lease was not to be had.
+    pub(crate) contended: u32,
+    /// Until when no process may ask the platform, as far as was heard.
+    pub(crate) cooling_until: Duration,
+    pub(crate) turn: Turn,
+    pub(crate) fallback: Option<HostFallback>,
+    owed: Owed,
+    /// A save failed, and the lease wasn't tried to be released since.
+    save_failed: bool,
     trouble: Option<Trouble>,
 }
 
@@ -36,9 +45,10 @@ pub(crate) struct Sharing {
 #[derive(Debug)]
 pub(crate) struct HeldLease {
     pub(crate) owner: Owner,
+    pub(crate) tier: Tier,
     /// When it ends by either clock.
     pub(crate) ends: Moment,
-    /// What stood in the store as it was granted, and is to be replaced.
+    /// What the store held as it was granted, and is to be replaced.
     pub(crate) stored: Option<Held>,
 }
 
@@ -50,94 +60,111 @@ impl HeldLease {
     }
 }
 
-/// The store doesn't answer as it should.
-#[derive(Clone, Copy, Debug)]
-struct Trouble {
-    since: Duration,
-    retry_at: Duration,
-    /// How often it was given up; zero while it is only being tried again.
-    given_up: u32,
-    /// It couldn't be written. That it can be read proves nothing about that.
-    writing: bool,
+/// Whose turn it is to fetch. A cache that failed by itself lets the waiting ones go first, since its network may be dead
+/// and theirs may not: it uses a lease only where it is granted two consecutive ones, so far apart that any waiting cache
+/// would have asked in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Turn {
+    #[default]
+    Own,
+    /// Others go first.
+    Others,
+    /// No other has asked so far.
+    Perhaps,
 }
 
 impl Sharing {
-    /// A call failed: the store is tried again soon, and given up once that has gone on for a while. One that fails now
-    /// and then is no reason to ask for a token of one's own.
-    pub(crate) fn failed(
+    /// The call that comes first, if there is one.
+    pub(crate) fn pending(
         &mut self,
-        writing: bool,
+        held: Option<&Held>,
         policy: &RenewalPolicy,
-        random: &mut Random,
         now: Moment,
-    ) {
-        let now_at = now.monotonic;
-        let before = self.trouble.filter(|trouble| {
-            // Nobody tried since: that was another trouble.
-            let forgotten = trouble.retry_at.saturating_add(policy.store_patience);
-            trouble.given_up > 0 || now_at <= forgotten
-        });
-        let mut trouble = before.unwrap_or(Trouble {
-            since: now_at,
-            retry_at: now_at,
-            given_up: 0,
-            writing,
-        });
-        trouble.writing |= writing;
-        let over = now_at.saturating_sub(trouble.since) >= policy.store_patience;
-        if trouble.given_up > 0 || over {
-            self.trouble = Some(trouble);
-            self.give_up(policy, random, now);
-        } else {
-            trouble.retry_at = now_at.saturating_add(random.half_to(policy.lease_poll));
-            self.trouble = Some(trouble);
-            self.end_lease(Duration::ZERO, now);
+    ) -> Option<Pending> {
+        if !self.enabled {
+            return None;
+        }
+        let of_host = |fallback: &mut HostFallback| fallback.pending(held, now);
+        if let Some(pending) = self.fallback.as_mut().and_then(of_host) {
+            return Some(pending);
+        }
+        if self.availability(policy, now) == Availability::Open {
+            return self.owed.pending(held, now);
+        }
+        // A store that is full may still end its lease, for which the others wait.
+        if !(self.save_failed && self.is_given_up()) {
+            return None;
+        }
+        let release = self.owed.pending_release(now)?;
+        self.save_failed = false;
+        self.owed.has_released();
+        Some(release)
+    }
+
+    /// The held record is to be saved; for this host, too, while the shared store is out.
+    pub(crate) fn offer(&mut self, replaces: Option<Fingerprint>) {
+        self.owed.save(replaces);
+        if self.is_given_up()
+            && let Some(fallback) = &mut self.fallback
+        {
+            fallback.owed.save(replaces);
         }
     }
 
-    /// The store is left alone for a while: the machine goes on without it. A lease is given back after that: some stores
-    /// have no clock to end it by.
-    pub(crate) fn give_up(&mut self, policy: &RenewalPolicy, random: &mut Random, now: Moment) {
-        let (given_up, writing) = self
-            .trouble
-            .map_or((0, false), |trouble| (trouble.given_up, trouble.writing));
-        let wait = doubled(policy.store_retry_base, given_up, policy.store_retry_cap);
-        self.trouble = Some(Trouble {
-            since: now.monotonic,
-            retry_at: now.monotonic.saturating_add(random.half_to(wait)),
-            given_up: given_up.saturating_add(1),
-            writing,
-        });
-        self.end_lease(Duration::ZERO, now);
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.enabled && self.owed.is_unsaved()
     }
 
-    /// Ends the lease, if there is one, and leaves the gate cool for so long.
-    pub(crate) fn end_lease(&mut self, cool: Duration, now: Moment) {
+    /// What the store of this tier still has to be asked.
+    pub(crate) fn owed(&mut self, tier: Tier) -> &mut Owed {
+        match (tier, &mut self.fallback) {
+            (Tier::Host, Some(fallback)) => &mut fallback.owed,
+            _ => &mut self.owed,
+        }
+    }
+
+    /// Ends the lease, if there is one, and starts a cooldown.
+    pub(crate) fn end_lease(&mut self, cooldown: Duration, now: Moment) {
         if let Some(lease) = self.lease.take() {
-            self.give_back = Some((lease.owner, now.monotonic.saturating_add(cool)));
+            let cooldown_until = now.monotonic.saturating_add(cooldown);
+            self.owed(lease.tier).release(lease.owner, cooldown_until);
         }
     }
 
-    /// When it may be looked into again, if it isn't to be looked into more often than this.
-    pub(crate) fn look_at(&self, interval: Duration) -> Duration {
-        self.looked_at
+    pub(crate) fn save_failed(&mut self) {
+        self.save_failed = true;
+    }
+
+    /// When it may be loaded again, if that isn't to happen more often than this.
+    pub(crate) fn load_at(&self, interval: Duration) -> Duration {
+        self.loaded_at
             .map_or(Duration::ZERO, |at| at.saturating_add(interval))
     }
 
-    /// A call went well. True where it had failed before, and this shows that it works again.
-    pub(crate) fn recovered(&mut self, wrote: bool) -> bool {
-        let shown = |trouble: &mut Trouble| wrote || !trouble.writing;
-        self.trouble.take_if(shown).is_some()
+    /// A lease was granted: whether it is this cache's turn to use it.
+    pub(crate) fn takes_turn(&mut self) -> bool {
+        self.contended = 0;
+        match self.turn {
+            Turn::Own => true,
+            Turn::Others => {
+                self.turn = Turn::Perhaps;
+                false
+            }
+            Turn::Perhaps => {
+                self.turn = Turn::Others;
+                true
+            }
+        }
     }
 
-    /// Whether the machine goes on without the store, until it answers again.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.trouble.is_some_and(|trouble| trouble.given_up > 0)
-    }
-
-    /// Until when the store is left alone, if it is.
-    pub(crate) fn left_alone_until(&self, now: Moment) -> Option<Duration> {
-        let retry_at = self.trouble?.retry_at;
-        (now.monotonic < retry_at).then_some(retry_at)
+    /// Another owner has the lease. How long to wait before asking again: it may be done long before its term ends.
+    pub(crate) fn is_contended(&mut self, policy: &RenewalPolicy, random: &mut Random) -> Duration {
+        let wait = doubled(policy.lease_poll, self.contended, policy.longest_poll());
+        self.contended = self.contended.saturating_add(1);
+        self.loaded_at = None;
+        if self.turn == Turn::Perhaps {
+            self.turn = Turn::Others;
+        }
+        random.half_to(wait)
     }
 }

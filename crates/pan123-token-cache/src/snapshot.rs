@@ -11,30 +11,62 @@ use crate::moment::Moment;
 /// driver publishes one after each poll and report, and callers ask it without a lock on the machine.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    pub(crate) held: Option<Arc<Held>>,
-    /// Until when there is nothing to do.
-    pub(crate) poll_at: Moment,
+    served: Option<Served>,
+}
+
+#[derive(Clone, Debug)]
+struct Served {
+    held: Arc<Held>,
+    until: Moment,
+    /// Until when there is nothing else to do, either. `None` where the machine is to be polled.
+    fresh_until: Option<Moment>,
 }
 
 impl Snapshot {
-    /// The token, if it can be used now: not over by either clock, not in the last stretch of its life, and not rejected
-    /// so that it is to be replaced.
-    pub fn token(&self, now: Moment) -> Option<&AccessToken> {
-        let held = self.held.as_deref()?;
-        held.is_served_at(now).then_some(&held.token)
+    /// `poll_at` is when there is something to do; `None` is at once.
+    pub(crate) fn new(held: Option<&Arc<Held>>, poll_at: Option<Moment>) -> Self {
+        let served = held.map(|held| {
+            let until = held.served_until();
+            Served {
+                held: Arc::clone(held),
+                until,
+                fresh_until: poll_at.map(|poll_at| poll_at.min_of_each(until)),
+            }
+        });
+        Self { served }
     }
 
-    /// The token, if it can be used now and nothing else is to be done: what a caller gets without more ado.
+    /// The token, if it can be used now: not expired by either clock, not in the last stretch of its life, and not
+    /// rejected so that it is to be replaced.
+    pub fn token(&self, now: Moment) -> Option<&AccessToken> {
+        let served = self.served.as_ref()?;
+        (!served.until.is_reached_at(now)).then_some(&served.held.token)
+    }
+
+    /// The token, if it can be used now and nothing else is to be done: what a caller gets at once.
     pub fn fresh(&self, now: Moment) -> Option<&AccessToken> {
-        if self.poll_at.is_reached_at(now) {
-            return None;
-        }
-        self.token(now)
+        let served = self.served.as_ref()?;
+        (!served.fresh_until?.is_reached_at(now)).then_some(&served.held.token)
     }
 
     /// Whether the machine should be polled: there is no token to use, or it didn't say yet that it has nothing to do, or
-    /// the time until which it had nothing is over.
+    /// the time until which it had nothing has come.
     pub fn wants_poll(&self, now: Moment) -> bool {
         self.fresh(now).is_none()
     }
 }
+
+/// Equal where callers get the same answers from both.
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.served, &other.served) {
+            (Some(one), Some(other)) => {
+                Arc::ptr_eq(&one.held, &other.held) && one.fresh_until == other.fresh_until
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Snapshot {}

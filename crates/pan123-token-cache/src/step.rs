@@ -1,14 +1,11 @@
 //! The store's calls as data: what is to be done, and the one answer that fits.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token::{AccessToken, Fingerprint};
+use pan123_token::Fingerprint;
 
 use crate::async_store::AsyncTokenStore;
-use crate::moment::Moment;
 use crate::record::Record;
 use crate::store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 
@@ -57,10 +54,24 @@ pub struct Step<C> {
     pub(crate) call: C,
 }
 
+/// Which store is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// The store that all share.
+    #[default]
+    Shared,
+    /// The [fallback](TokenStore::fallback), which the processes of one host share while the other is out. Only a cache
+    /// that [has one](crate::TokenCache::with_fallback) asks for it.
+    Host,
+}
+
 /// Read the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Load;
+pub struct Load {
+    /// From this store.
+    pub tier: Tier,
+}
 
 /// Take the right to fetch, and read the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +81,8 @@ pub struct TakeLease {
     pub owner: Owner,
     /// For how long, from when the store is asked.
     pub term: Duration,
+    /// Of this store.
+    pub tier: Tier,
 }
 
 /// Keep a record, if it [may replace](Record::may_replace) what the store holds.
@@ -82,6 +95,8 @@ pub struct Save {
     pub replaces: Option<Fingerprint>,
     /// How much of the token's life is left.
     pub left: Duration,
+    /// In this store.
+    pub tier: Tier,
 }
 
 /// End a lease.
@@ -92,6 +107,8 @@ pub struct Release {
     pub owner: Owner,
     /// For how long no owner is granted a lease from then on.
     pub cooldown: Duration,
+    /// Of this store.
+    pub tier: Tier,
 }
 
 /// A call to a store and the type of its answer. Implemented for the four calls that there are.
@@ -164,6 +181,13 @@ impl StoreStep {
     /// Carries it out over a blocking store. Blocks as long as the store does; an async driver runs it off its workers. A
     /// panic of the store counts as its failure.
     pub fn run(self, store: &dyn TokenStore, key: StoreKey) -> StoreDone {
+        let store = match self.tier() {
+            Tier::Shared => store,
+            Tier::Host => match store.fallback() {
+                Some(fallback) => fallback,
+                None => return self.fail(StoreError::new("it has no fallback")),
+            },
+        };
         match self {
             Self::Load(step) => step.run(|_| store.load(key)),
             Self::Lease(step) => step.run(|call| store.lease(key, call.owner, call.term)),
@@ -174,7 +198,16 @@ impl StoreStep {
         }
     }
 
-    /// Carries it out over an async store.
+    fn tier(&self) -> Tier {
+        match self {
+            Self::Load(step) => step.call.tier,
+            Self::Lease(step) => step.call.tier,
+            Self::Save(step) => step.call.tier,
+            Self::Release(step) => step.call.tier,
+        }
+    }
+
+    /// Carries it out over an async store, which has no fallback.
     ///
     /// # Cancel safety
     ///
@@ -198,6 +231,7 @@ impl StoreStep {
                     record,
                     replaces,
                     left,
+                    ..
                 } = &step.call;
                 let answer = store.save(key, record, *replaces, *left).await;
                 step.answer(answer)
@@ -244,68 +278,5 @@ pub(crate) enum Answered {
     Load(Load, Result<Option<Stored>, StoreError>),
     TakeLease(TakeLease, Result<Lease, StoreError>),
     Save(Save, Result<Saved, StoreError>),
-    #[expect(dead_code, reason = "each answer brings its call")]
     Release(Release, Result<(), StoreError>),
-}
-
-/// A blocking store and the key under which one cache uses it. Cheap to clone.
-#[derive(Clone)]
-pub struct StoreSession {
-    store: Arc<dyn TokenStore>,
-    key: StoreKey,
-}
-
-impl StoreSession {
-    /// The store, for what this key means.
-    pub fn new(store: Arc<dyn TokenStore>, key: StoreKey) -> Self {
-        Self { store, key }
-    }
-
-    /// Carries out a step: [`StoreStep::run`] under this key.
-    pub fn run(&self, step: StoreStep) -> StoreDone {
-        step.run(&*self.store, self.key)
-    }
-
-    /// The record, without a cache. Blocks as long as the store does.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub fn load(&self) -> Result<Option<Stored>, StoreError> {
-        self.store.load(self.key)
-    }
-
-    /// Reports, without a cache, that an API call was refused with this token: the caches on this store then replace it
-    /// once that is allowed. False where it isn't the stored one. Blocks as long as the store does.
-    ///
-    /// A cache does this by itself when it is told of a [rejection](crate::TokenCache::reject).
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub fn reject(&self, token: &AccessToken, now: Moment) -> Result<bool, StoreError> {
-        let fingerprint = token.fingerprint();
-        let stored = self.load()?;
-        let Some(stored) = stored.filter(|stored| stored.record.fingerprint() == fingerprint)
-        else {
-            return Ok(false);
-        };
-        let left = stored.left_at(now);
-        let record = Record {
-            suspect: true,
-            ..stored.record
-        };
-        let saved = self
-            .store
-            .save(self.key, &record, Some(fingerprint), left)?;
-        Ok(saved == Saved::Kept)
-    }
-}
-
-impl fmt::Debug for StoreSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSession")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
-    }
 }

@@ -79,6 +79,11 @@ pub trait TokenStore: Send + Sync {
     /// Ends the lease, if it is this owner's, and starts a cooldown of this length: until its end no owner is granted a
     /// lease.
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError>;
+
+    /// The store that the processes of one host share while this one is out; see [`FallbackStore`](crate::FallbackStore).
+    fn fallback(&self) -> Option<&dyn TokenStore> {
+        None
+    }
 }
 
 /// A record as a store has it.

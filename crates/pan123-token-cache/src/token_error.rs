@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::store::StoreError;
 
 /// Why a caller gets no token. Cheap to clone: everyone who asked gets it. `Display` is one line that says it all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,19 @@ pub enum TokenError {
         /// How long until a renewal is attempted, from when this was returned.
         next_attempt: Duration,
     },
+    /// Earlier attempts of this cache or of others may each have cost a token. Another one could take the token that the
+    /// fleet uses offline, so none is made yet.
+    HeldBack {
+        /// How long until a renewal is attempted, from when this was returned.
+        next_attempt: Duration,
+    },
+    /// The store failed and isn't bypassed: it is misconfigured, or the policy never goes without it.
+    Store {
+        /// How it failed.
+        error: StoreError,
+        /// How long until it is tried again, from when this was returned.
+        next_attempt: Duration,
+    },
     /// Nothing was decided within this time. What is under way goes on.
     TimedOut(Duration),
 }
@@ -36,7 +50,11 @@ impl TokenError {
 
     /// Whether asking again later may well bring a token, without anybody's doing.
     pub fn is_retryable(&self) -> bool {
-        self.failure().is_none_or(Failure::is_retryable)
+        match self {
+            Self::Renewal { failure, .. } => failure.is_retryable(),
+            Self::Store { error, .. } => !error.is_misconfigured(),
+            _ => true,
+        }
     }
 
     /// How long the platform asked to be left alone, where it said so; from its answer on, or from when another process
@@ -52,9 +70,10 @@ impl TokenError {
     /// returned.
     pub fn next_attempt(&self) -> Option<Duration> {
         match self {
-            Self::Renewal { next_attempt, .. } | Self::RateLimited { next_attempt } => {
-                Some(*next_attempt)
-            }
+            Self::Renewal { next_attempt, .. }
+            | Self::RateLimited { next_attempt }
+            | Self::HeldBack { next_attempt }
+            | Self::Store { next_attempt, .. } => Some(*next_attempt),
             Self::TimedOut(_) => None,
         }
     }
@@ -70,6 +89,19 @@ impl fmt::Display for TokenError {
             Self::RateLimited { next_attempt } => write!(
                 f,
                 "rate limited, as another process was told; try again in {}",
+                Seconds(*next_attempt)
+            ),
+            Self::HeldBack { next_attempt } => write!(
+                f,
+                "no renewal yet: earlier attempts may each have cost a token (next attempt in {})",
+                Seconds(*next_attempt)
+            ),
+            Self::Store {
+                error,
+                next_attempt,
+            } => write!(
+                f,
+                "the token store failed: {error} (next attempt in {})",
                 Seconds(*next_attempt)
             ),
             Self::TimedOut(waited) => write!(

@@ -39,9 +39,9 @@ pub(crate) enum Command {
     Status(Status),
     /// Tell the store that the platform refused a token: it, or its whole header line, is read from stdin
     Reject(Reject),
-    /// Run an emulator of the platform's token endpoint
+    /// Run an emulator of the platform, until SIGTERM or SIGINT
     #[cfg(feature = "emulator")]
-    Emulate(Emulate),
+    Emulate(crate::emulate::Arguments),
 }
 
 #[derive(Args)]
@@ -112,36 +112,11 @@ pub(crate) struct Place {
     pub(crate) ca_file: Option<PathBuf>,
 }
 
-#[cfg(feature = "emulator")]
-#[derive(Args)]
-#[command(after_help = format!("Faults:\n{}", pan123_emulator::Fault::TABLE))]
-pub(crate) struct Emulate {
-    /// The address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) listen: std::net::SocketAddr,
-
-    /// How long a token lives: 500ms, 90s, 5m, 3h, 30d
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = parse_lifetime)]
-    pub(crate) lifetime: Duration,
-
-    /// Token requests per client ID and second; 0 is no limit
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) rate: u32,
-
-    /// How many tokens of a client ID are alive at once
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
-    pub(crate) max_tokens: usize,
-
-    /// What goes wrong with the next token request; more of them follow in order
-    #[arg(long, value_name = "SPEC", value_parser = parse_fault)]
-    pub(crate) fault: Vec<pan123_emulator::Fault>,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// The token alone
     Raw,
-    /// The header line that a business call carries
+    /// The header line that an API call carries
     Header,
     /// A JSON object; errors, too
     Json,
@@ -240,20 +215,6 @@ fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
             (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(timeout)
         })
         .ok_or("a number of seconds from 0.001 to 86400")
-}
-
-#[cfg(feature = "emulator")]
-fn parse_lifetime(text: &str) -> Result<Duration, &'static str> {
-    pan123_emulator::parse_duration(text)
-        .ok()
-        .filter(|lifetime| !lifetime.is_zero())
-        .ok_or("a length of time above zero, such as 500ms, 90s, 5m, 3h or 30d")
-}
-
-#[cfg(feature = "emulator")]
-fn parse_fault(text: &str) -> Result<pan123_emulator::Fault, &'static str> {
-    text.parse()
-        .map_err(|_| "no such fault; they are listed by pan123-token emulate --help")
 }
 
 /// The option's value, or else the environment's; empty is as good as none.

@@ -1,8 +1,8 @@
-//! A client that does no more than it is told: bytes out, bytes in.
+//! A client that only sends and receives bytes.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
@@ -39,11 +39,42 @@ impl Request {
             .body(credentials())
     }
 
-    /// The business call with this token.
+    /// The API call `user/info` with this token.
     pub(crate) fn user_info(token: &str) -> Self {
-        Self::new("GET /api/v1/user/info")
+        Self::api("GET /api/v1/user/info", token)
+    }
+
+    /// An API call with this token.
+    pub(crate) fn api(line: &str, token: &str) -> Self {
+        Self::new(line)
             .with("Platform", "open_platform")
             .with("Authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.with("Content-Type", "application/json")
+            .body(body.to_string())
+    }
+
+    /// A form of values, and a file last.
+    pub(crate) fn form(self, values: &[(&str, &str)], file: (&str, &[u8])) -> Self {
+        let mut body = Vec::new();
+        for (name, value) in values {
+            let field = format!(
+                "--boundary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(field.into_bytes());
+        }
+        let head = format!(
+            "--boundary\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"x\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n",
+            file.0
+        );
+        body.extend(head.into_bytes());
+        body.extend(file.1);
+        body.extend(b"\r\n--boundary--\r\n");
+        self.with("Content-Type", "multipart/form-data; boundary=boundary")
+            .body(body)
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -79,6 +110,11 @@ impl Request {
         Reply::parse(&raw(emulator, &self.bytes()).unwrap())
     }
 
+    /// Sends it to the upload host.
+    pub(crate) fn send_to_upload_host(&self, emulator: &Emulator) -> Reply {
+        Reply::parse(&raw_to(emulator.upload_addr(), &self.bytes()).unwrap())
+    }
+
     /// Sends it where the connection is not expected to end well.
     pub(crate) fn try_send(&self, emulator: &Emulator) -> io::Result<Vec<u8>> {
         raw(emulator, &self.bytes())
@@ -87,7 +123,11 @@ impl Request {
 
 /// Sends these bytes on a connection of their own and reads to its end.
 pub(crate) fn raw(emulator: &Emulator, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut stream = connect(emulator)?;
+    raw_to(emulator.addr(), bytes)
+}
+
+fn raw_to(addr: SocketAddr, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = connect_to(addr)?;
     stream.write_all(bytes)?;
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply)?;
@@ -95,7 +135,11 @@ pub(crate) fn raw(emulator: &Emulator, bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn connect(emulator: &Emulator) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(emulator.addr())?;
+    connect_to(emulator.addr())
+}
+
+fn connect_to(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     Ok(stream)
 }

@@ -1,178 +1,177 @@
-//! The store: what is asked of it, and what becomes of its answers.
+//! The store: what it is asked, and what becomes of its answers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Call, FlightKind, Need, Refresh, TokenCache};
+use super::deciding::Demand;
+use super::{Refresh, TokenCache, What};
 use crate::action::{Action, Reason};
 use crate::event::Event;
-use crate::held::{Held, Life};
+use crate::held::{Held, Life, Suspicion};
 use crate::moment::Moment;
-use crate::policy::doubled;
-use crate::sharing::HeldLease;
-use crate::step::{Answered, Load, Release, Save, Step, StoreStep, TakeLease};
+use crate::pacing::Backoff;
+use crate::sharing::{HeldLease, Turn};
+use crate::step::{Answered, Load, Save, Step, StoreStep, TakeLease, Tier};
 use crate::store::{Lease, Saved, StoreError, Stored};
 
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Load(_) => "load",
+            Self::Lease(..) => "lease",
+            Self::Save(_) => "save",
+            Self::Release(_) => "release",
+        }
+    }
+
+    /// Whether it says something about the store's being writable.
+    fn writes(self) -> bool {
+        !matches!(self, Self::Load(_))
+    }
+
+    fn tier(self) -> Tier {
+        match self {
+            Self::Load(tier) | Self::Lease(_, tier) | Self::Save(tier) | Self::Release(tier) => {
+                tier
+            }
+            Self::Fetch => Tier::Shared,
+        }
+    }
+}
+
 impl TokenCache {
-    fn store_step(&mut self, call: Call, now: Moment) -> u64 {
-        self.take_off(now, self.policy.store_timeout, FlightKind::Store(call))
+    pub(super) fn ask_store<C>(
+        &mut self,
+        what: What,
+        call: C,
+        step: fn(Step<C>) -> StoreStep,
+        now: Moment,
+    ) -> Action {
+        let id = self.launch(what, self.policy.store_timeout, now);
+        Action::Store(step(Step { id, call }))
     }
 
-    pub(super) fn load(&mut self, now: Moment) -> Action {
-        let id = self.store_step(Call::Load, now);
-        Action::Store(StoreStep::Load(Step { id, call: Load }))
-    }
-
-    pub(super) fn take_lease(&mut self, call: TakeLease, now: Moment) -> Action {
-        let id = self.store_step(Call::Lease(call.owner), now);
-        Action::Store(StoreStep::Lease(Step { id, call }))
-    }
-
-    fn save(&mut self, call: Save, now: Moment) -> Action {
-        let id = self.store_step(Call::Save, now);
-        Action::Store(StoreStep::Save(Step { id, call }))
-    }
-
-    fn release(&mut self, call: Release, now: Moment) -> Action {
-        let id = self.store_step(Call::Release, now);
-        Action::Store(StoreStep::Release(Step { id, call }))
-    }
-
-    /// What is owed to the store, whether or not anyone needs a token.
-    pub(super) fn duty(&mut self, now: Moment) -> Option<Action> {
-        let sharing = self.sharing.as_mut()?;
-        let release = |(owner, until): (_, Duration)| Release {
-            owner,
-            cooldown: until.saturating_sub(now.monotonic),
-        };
-        if sharing.left_alone_until(now).is_some() {
-            // A store that is full may still free its gate, for which the others wait.
-            let full = sharing.save_failed && sharing.is_given_up();
-            let pending = sharing.give_back.take_if(|_| full)?;
-            sharing.save_failed = false;
-            return Some(self.release(release(pending), now));
+    pub(super) fn call_failed(
+        &mut self,
+        call: What,
+        error: &StoreError,
+        asked: Moment,
+        now: Moment,
+    ) {
+        match call {
+            // It may have been granted.
+            What::Lease(owner, tier) => self.sharing.owed(tier).release(owner, now.monotonic),
+            What::Save(Tier::Shared) => self.sharing.save_failed(),
+            _ => {}
         }
-        let held = self.held.as_ref();
-        if let (true, Some(held)) = (sharing.unsaved, held) {
-            let left = held.left_at(now);
-            if !left.is_zero() {
-                let save = Save {
-                    record: held.record(),
-                    replaces: sharing.replaces,
-                    left,
-                };
-                return Some(self.save(save, now));
-            }
-            sharing.unsaved = false;
+        let (policy, random) = (&self.policy, &mut self.random);
+        match (call.tier(), &mut self.sharing.fallback) {
+            (Tier::Host, Some(fallback)) => fallback.failed(policy, now),
+            _ => self
+                .sharing
+                .failed(call.writes(), error, policy, random, asked.monotonic, now),
         }
-        let pending = sharing.give_back?;
-        Some(self.release(release(pending), now))
+        self.push_event(Event::StoreFailed {
+            call: call.name(),
+            error: error.clone(),
+        });
     }
 
-    pub(super) fn call_failed(&mut self, call: Call, error: StoreError, now: Moment) {
-        if let Some(sharing) = &mut self.sharing {
-            match call {
-                // It may have been granted.
-                Call::Lease(owner) => sharing.give_back = Some((owner, Duration::ZERO)),
-                Call::Save => sharing.save_failed = true,
-                _ => {}
-            }
-            sharing.failed(call.writes(), &self.policy, &mut self.random, now);
-        }
-        let call = call.name();
-        self.tell(Event::StoreFailed { call, error });
-    }
-
-    pub(super) fn go_on_alone(&mut self, call: &'static str, error: StoreError, now: Moment) {
-        if let Some(sharing) = &mut self.sharing {
-            sharing.give_up(&self.policy, &mut self.random, now);
-        }
-        self.tell(Event::StoreFailed { call, error });
+    pub(super) fn bypass_store(&mut self, call: &'static str, error: StoreError, now: Moment) {
+        self.sharing
+            .give_up(&error, &self.policy, &mut self.random, now);
+        self.push_event(Event::StoreFailed { call, error });
     }
 
     pub(super) fn store_answered(&mut self, answered: Answered, asked: Moment, now: Moment) {
         match answered {
-            Answered::Load(_, Err(error)) => self.call_failed(Call::Load, error, now),
-            Answered::TakeLease(call, Err(error)) => {
-                self.call_failed(Call::Lease(call.owner), error, now);
-            }
-            Answered::Save(_, Err(error)) => self.call_failed(Call::Save, error, now),
-            Answered::Release(_, Err(error)) => self.call_failed(Call::Release, error, now),
-            Answered::Load(_, Ok(stored)) => {
-                self.store_works(Call::Load);
-                if let Some(sharing) = &mut self.sharing {
-                    sharing.looked_at = Some(now.monotonic);
+            Answered::Load(Load { tier }, Ok(stored)) => {
+                self.call_succeeded(What::Load(tier));
+                match (tier, &mut self.sharing.fallback) {
+                    (Tier::Host, Some(fallback)) => {
+                        let stored = stored.as_ref().map(|it| it.record.fingerprint());
+                        fallback.has_loaded(stored, now);
+                    }
+                    _ => self.sharing.loaded_at = Some(now.monotonic),
                 }
-                self.adopt(stored, asked, now);
+                self.adopt(stored, tier, asked, now);
             }
             Answered::TakeLease(call, Ok(lease)) => {
-                self.store_works(Call::Lease(call.owner));
+                self.call_succeeded(What::Lease(call.owner, call.tier));
                 self.leased(call, lease, asked, now);
             }
             Answered::Save(call, Ok(saved)) => {
-                self.store_works(Call::Save);
+                self.call_succeeded(What::Save(call.tier));
                 self.saved(&call, saved, asked, now);
             }
-            // A store that is full gives leases back all the same: that says nothing.
-            Answered::Release(_, Ok(())) => {
-                if let Some(sharing) = &mut self.sharing {
-                    sharing.give_back = None;
-                }
+            // A store that is full ends leases all the same: that says nothing.
+            Answered::Release(call, Ok(())) => self.sharing.owed(call.tier).has_released(),
+            Answered::Load(Load { tier }, Err(error)) => {
+                self.call_failed(What::Load(tier), &error, asked, now);
+            }
+            Answered::TakeLease(call, Err(error)) => {
+                self.call_failed(What::Lease(call.owner, call.tier), &error, asked, now);
+            }
+            Answered::Save(call, Err(error)) => {
+                self.call_failed(What::Save(call.tier), &error, asked, now);
+            }
+            Answered::Release(call, Err(error)) => {
+                self.call_failed(What::Release(call.tier), &error, asked, now);
             }
         }
     }
 
-    fn store_works(&mut self, call: Call) {
-        let works_again = |sharing: &mut crate::sharing::Sharing| sharing.recovered(call.writes());
-        if self.sharing.as_mut().is_some_and(works_again) {
-            self.tell(Event::StoreRecovered);
+    fn call_succeeded(&mut self, call: What) {
+        if call.tier() == Tier::Shared && self.sharing.recovered(call.writes()) {
+            self.push_event(Event::StoreRecovered);
         }
     }
 
     fn saved(&mut self, call: &Save, saved: Saved, asked: Moment, now: Moment) {
+        match (call.tier, &mut self.sharing.fallback) {
+            // Also where it keeps a newer one: then that is adopted, or of no use.
+            (Tier::Host, Some(fallback)) => fallback.has_saved(call.record.fingerprint()),
+            _ => self.sharing.loaded_at = Some(now.monotonic),
+        }
+        // What is held may say more by now.
         let held = self.held.as_ref().map(|held| held.record());
-        if let Some(sharing) = &mut self.sharing {
-            sharing.looked_at = Some(now.monotonic);
-            if held.as_ref() == Some(&call.record) {
-                sharing.unsaved = false;
-            }
+        if held.as_ref() == Some(&call.record) {
+            self.sharing.owed(call.tier).has_saved();
         }
         if let Saved::Newer(stored) = saved {
-            self.adopt(Some(stored), asked, now);
+            self.adopt(Some(stored), call.tier, asked, now);
         }
     }
 
     fn leased(&mut self, call: TakeLease, lease: Lease, asked: Moment, now: Moment) {
-        let TakeLease { owner, term } = call;
-        let Some(sharing) = &mut self.sharing else {
-            return;
-        };
         let (wait, stored, reason) = match lease {
             Lease::Granted(stored) => {
-                let lease = HeldLease {
-                    owner,
-                    ends: asked.after(term),
-                    stored: stored.clone().map(|stored| self.read(stored, asked)),
-                };
-                if let Some(sharing) = &mut self.sharing {
-                    sharing.shut = 0;
-                    sharing.lease = Some(lease);
-                }
-                self.adopt(stored, asked, now);
-                if !matches!(self.need(now), Need::Renewal { .. }) {
+                self.sharing.lease = Some(HeldLease {
+                    owner: call.owner,
+                    tier: call.tier,
+                    ends: asked.after(call.term),
+                    stored: stored.clone().map(|stored| self.hold_stored(stored, asked)),
+                });
+                self.adopt(stored, call.tier, asked, now);
+                if !matches!(self.demand(now), Demand::Renewal { .. }) {
                     // What was to be fetched came meanwhile.
-                    if let Some(sharing) = &mut self.sharing {
-                        sharing.end_lease(Duration::ZERO, now);
-                    }
+                    self.sharing.contended = 0;
+                    self.sharing.end_lease(Duration::ZERO, now);
+                } else if !self.sharing.takes_turn() {
+                    self.sharing.end_lease(Duration::ZERO, now);
+                    self.hold_back(self.policy.longest_poll(), Reason::Leased, now);
                 }
                 return;
             }
             Lease::Stuck(stored) => {
-                // A holder that stopped, or a lock that a forked child keeps alive.
-                self.adopt(stored, asked, now);
+                self.adopt(stored, call.tier, asked, now);
                 let error =
                     StoreError::new("another process has had the lease for longer than its term");
-                self.go_on_alone("lease", error, now);
+                match (call.tier, &mut self.sharing.fallback) {
+                    (Tier::Host, Some(fallback)) => fallback.failed(&self.policy, now),
+                    _ => self.bypass_store("lease", error, now),
+                }
                 return;
             }
             Lease::Held(wait, stored) => (wait, stored, Reason::Leased),
@@ -180,83 +179,127 @@ impl TokenCache {
                 (wait, stored, Reason::Spacing)
             }
             Lease::CoolingDown(wait, stored) => {
-                sharing.cool_until = now.monotonic.saturating_add(wait);
+                self.sharing.cooling_until = now.monotonic.saturating_add(wait);
                 (wait, stored, Reason::RateLimited)
             }
         };
-        // Whoever has no token looks again soon: the holder may be done long before its term ends.
-        let soon = doubled(
-            self.policy.lease_poll,
-            sharing.shut.min(3),
-            self.policy.backoff_cap,
-        );
-        let soon = self.random.half_to(soon);
-        sharing.shut = sharing.shut.saturating_add(1);
-        sharing.looked_at = None;
-        self.adopt(stored, asked, now);
-        let serving = wait.min(self.policy.backoff_cap_serving).max(soon);
-        self.hold_until(serving, wait.min(soon), reason, now);
+        let soon = self.sharing.is_contended(&self.policy, &mut self.random);
+        self.adopt(stored, call.tier, asked, now);
+        let hold = Backoff {
+            serving: wait.min(self.policy.backoff_cap_serving).max(soon),
+            without: wait.min(soon),
+        };
+        self.pacing.hold_for(hold, reason, now.monotonic);
     }
 
-    /// A stored token, as it would be in this cache's hands.
-    fn read(&self, stored: Stored, asked: Moment) -> Held {
+    fn hold_back(&mut self, wait: Duration, reason: Reason, now: Moment) {
+        let hold = Backoff {
+            serving: wait,
+            without: wait,
+        };
+        self.pacing.hold_for(hold, reason, now.monotonic);
+    }
+
+    /// A stored token, as this cache would hold it.
+    fn hold_stored(&self, stored: Stored, asked: Moment) -> Held {
         let left = stored.left_at(asked);
         let record = stored.record;
-        self.hold_token(
-            record.token,
-            Life {
-                since: asked,
-                left,
-                age: record.lifetime.saturating_sub(left),
-                lifetime: record.lifetime,
-                issued_at: record.issued_at,
-                sent_at: record.sent_at,
-                forced: record.forced,
-                suspect: record.suspect,
-                // A cache doesn't take over what it rejected.
-                rejected: false,
-            },
-        )
+        let suspicion = if record.suspect {
+            // A cache doesn't adopt what it rejected.
+            Suspicion::RejectedElsewhere
+        } else {
+            Suspicion::Good
+        };
+        let life = Life {
+            since: asked,
+            left,
+            age: record.lifetime.saturating_sub(left),
+            lifetime: record.lifetime,
+            issued_at: record.issued_at,
+            sent_at: record.sent_at,
+            forced: record.forced,
+            suspicion,
+            maybe_issued: record.maybe_issued,
+        };
+        Held::new(record.token, life, &self.policy, self.jitter)
     }
 
-    /// Takes over a stored token, if it is better than the one at hand.
-    fn adopt(&mut self, stored: Option<Stored>, asked: Moment, now: Moment) {
+    /// Takes over a stored token, if it is better than the one held.
+    fn adopt(&mut self, stored: Option<Stored>, tier: Tier, asked: Moment, now: Moment) {
         let Some(stored) = stored else {
+            if tier == Tier::Shared {
+                self.restore(now);
+            }
             return;
         };
-        let stored = self.read(stored, asked);
-        if !stored.is_usable_at(now) || self.rejected.contains(&stored.fingerprint) {
+        let stored = self.hold_stored(stored, asked);
+        if !stored.is_usable_at(now) {
             return;
         }
-        if let Some(held) = self.held.as_ref().filter(|held| held.is_usable_at(now)) {
-            let better = if held.is_served_at(now) && stored.may_be_forced_at(now) {
-                // Another cache's suspect, which is to be replaced.
-                false
-            } else if held.fingerprint == stored.fingerprint {
-                stored.token.expires_at() > held.token.expires_at()
-            } else {
-                // A `Date` that was wrong once must not keep a cache on a token that is due or suspect.
-                stored.life.issued_at >= held.life.issued_at
-                    || held.life.suspect
-                    || held.is_due_at(now) && !stored.is_due_at(now)
-            };
-            if !better {
+        if let Some(held) = self.held.as_mut().filter(|held| held.is_usable_at(now)) {
+            if held.fingerprint == stored.fingerprint {
+                let extended = stored.token.expires_at() > held.token.expires_at()
+                    && held.life.suspicion != Suspicion::RejectedHere;
+                let (mine, theirs) = (held.record(), stored.record());
+                if theirs.says_more_than(&mine) {
+                    Arc::make_mut(held).merge(&stored);
+                }
+                if mine.says_more_than(&theirs) {
+                    self.sharing.offer(Some(stored.fingerprint));
+                } else {
+                    self.sharing.owed(tier).has_saved();
+                }
+                if extended {
+                    self.adopted();
+                }
+                return;
+            }
+            // Another cache's suspect that is to be replaced is no better.
+            let replaceable = held.is_served_at(now) && stored.may_be_forced_at(now);
+            // A `Date` that was wrong once must not keep a cache on a token that is due or suspect.
+            let newer = stored.life.issued_at >= held.life.issued_at
+                || tier == Tier::Shared
+                    && (held.is_suspect() || held.is_due_at(now) && !stored.is_due_at(now));
+            if replaceable || !newer {
                 return;
             }
         }
-        self.tell(Event::Adopted {
-            fingerprint: stored.fingerprint,
-            expires_at: stored.token.expires_at(),
-        });
+        if self.rejected.contains(&stored.fingerprint) {
+            return;
+        }
         if matches!(self.refresh, Refresh::Wanted) {
             self.refresh = Refresh::InsteadOf(stored.fingerprint);
         }
         self.held = Some(Arc::new(stored));
-        self.failures = 0;
-        self.maybe_issued = 0;
-        self.last_failure = None;
-        if let Some(sharing) = &mut self.sharing {
-            sharing.unsaved = false;
+        self.sharing.owed(tier).has_saved();
+        if tier == Tier::Host {
+            // It was fetched while the shared store was out.
+            self.sharing.offer(None);
+            self.sharing.owed(Tier::Host).has_saved();
+        }
+        self.adopted();
+    }
+
+    fn adopted(&mut self) {
+        let Some(held) = &self.held else {
+            return;
+        };
+        let (fingerprint, expires_at) = (held.fingerprint, held.token.expires_at());
+        self.push_event(Event::Adopted {
+            fingerprint,
+            expires_at,
+        });
+        self.pacing.has_token();
+        self.sharing.turn = Turn::Own;
+    }
+
+    /// A store that was emptied gets its token back.
+    fn restore(&mut self, now: Moment) {
+        let good = |held: &&Arc<Held>| {
+            held.is_usable_at(now) && !held.is_due_at(now) && !held.is_suspect()
+        };
+        if self.held.as_ref().is_some_and(|held| good(&held)) && !self.sharing.is_unsaved() {
+            self.sharing.offer(None);
         }
     }
 }

@@ -26,7 +26,7 @@ use pan123_token::{AccessToken, Credentials, FetchError, GetAccessToken, Grant, 
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_cache::{
     Action, Event, FetchTicket, Moment, Reason, Record, RenewalPolicy, StoreKey, StoreSession,
-    TokenCache, TokenStore,
+    TokenCache, TokenError, TokenStore,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
@@ -183,7 +183,7 @@ impl Host {
     /// The same, while the store is tried again and then given up.
     #[track_caller]
     fn ticket_without_the_store(&mut self) -> FetchTicket {
-        for _ in 0..20 {
+        for _ in 0..60 {
             match self.poll() {
                 Action::Fetch(ticket) => return ticket,
                 Action::Wait { until, reason } => {
@@ -194,6 +194,31 @@ impl Host {
             }
         }
         panic!("the store isn't given up");
+    }
+
+    /// The next fetch, however long that is waited for.
+    #[track_caller]
+    fn next_ticket(&mut self) -> FetchTicket {
+        for _ in 0..100 {
+            match self.poll() {
+                Action::Fetch(ticket) => return ticket,
+                Action::Wait { until, .. } => self.pass(until.monotonic - self.now().monotonic),
+                Action::Store(_) => unreachable!("carried out"),
+            }
+        }
+        panic!("no fetch in 100 waits");
+    }
+
+    /// How long the last poll says that there is no attempt, and why.
+    #[track_caller]
+    fn error(&mut self) -> TokenError {
+        match self.poll() {
+            Action::Wait { until, reason } => {
+                let error = self.cache.token_error(until, reason, self.now());
+                error.unwrap_or_else(|| panic!("a wait that is worth it: {reason:?}"))
+            }
+            other => panic!("no wait: {other:?}"),
+        }
     }
 
     /// Fetches, and reports this.

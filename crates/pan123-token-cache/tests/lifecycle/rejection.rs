@@ -106,18 +106,43 @@ fn rejecting_twice_changes_nothing() {
 }
 
 #[test]
-fn a_rejected_token_that_comes_back_is_a_failure_that_backs_off() {
+fn a_rejected_token_that_the_platform_sends_again_is_confirmed_and_served() {
     let mut host = Host::alone();
     host.fetch_30_days("a");
     host.pass(HOUR);
     let _ = host.cache.reject(&host.token(), host.now());
-    // With a later expiry, too: the expiry is not what was wrong with it.
+    assert_eq!(host.served(), None);
     host.fetch_30_days("a");
-    assert_eq!(
-        host.cache.last_failure(),
-        Some(&pan123_token_cache::Failure::Unchanged)
-    );
-    assert_eq!(host.wait().1, Reason::Backoff);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(host.wait().1, Reason::Suspect);
+    // It is a suspect that was replaced once: another rejection forces a renewal after twice the age.
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), 2 * MINUTE);
+    assert_eq!(host.served().as_deref(), Some("a"));
+}
+
+#[test]
+fn an_endpoint_that_always_refuses_a_token_that_never_changes_costs_a_request_an_hour() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    let expires = START.wall + 30 * DAY;
+    let mut requests = 0;
+    while host.now().wall < START.wall + DAY {
+        if let Some(token) = host.cache.snapshot().token(host.now()) {
+            let _ = host.cache.reject(&token.clone(), host.now());
+        }
+        match host.poll() {
+            Action::Fetch(ticket) => {
+                requests += 1;
+                let issued = host.now().wall;
+                host.cache
+                    .fetched(ticket, grant("a", issued, expires - issued), host.now());
+            }
+            _ => host.pass(10 * SECOND),
+        }
+    }
+    // After 1, 2, 4, 8, 16, 32 and 60 minutes, and then every hour.
+    assert!((27..=30).contains(&requests), "{requests}");
 }
 
 #[test]
@@ -211,14 +236,16 @@ fn the_last_16_rejected_tokens_are_remembered() {
         }
         host
     };
-    for n in [1, 16] {
+    // One that is remembered comes back as a suspect.
+    for (n, reason) in [
+        (0, Reason::Fresh),
+        (1, Reason::Suspect),
+        (16, Reason::Suspect),
+    ] {
         let mut host = rejected_17();
         host.fetch_30_days(&format!("t{n}"));
-        assert_eq!(host.served(), None, "t{n}");
+        assert_eq!(host.wait().1, reason, "t{n}");
     }
-    let mut host = rejected_17();
-    host.fetch_30_days("t0");
-    assert_eq!(host.served().as_deref(), Some("t0"));
 }
 
 #[test]
@@ -269,6 +296,9 @@ fn another_hosts_suspect_is_replaced_without_a_gap() {
     let (backoff, reason) = newcomer.wait();
     assert_eq!(reason, Reason::Backoff);
     clock.advance(backoff);
-    newcomer.fetch_30_days("b");
+    let ticket = newcomer.next_ticket();
+    let issued = newcomer.now().wall;
+    let result = grant("b", issued, 30 * DAY);
+    newcomer.cache.fetched(ticket, result, newcomer.now());
     assert_eq!(newcomer.served().as_deref(), Some("b"));
 }

@@ -95,7 +95,7 @@ fn rate_limiting_is_shared_and_a_refusal_is_not() {
             .body(String::new())
             .unwrap(),
     ));
-    assert_eq!(hosts[0].wait(), (600 * SECOND, Reason::RateLimited));
+    assert_eq!(hosts[0].error().next_attempt(), Some(600 * SECOND));
     assert_eq!(hosts[1].wait().1, Reason::RateLimited);
     clock.advance(590 * SECOND);
     assert_eq!(hosts[1].wait().1, Reason::RateLimited);

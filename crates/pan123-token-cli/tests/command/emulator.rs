@@ -1,8 +1,4 @@
-//! The emulator, from inside of `get` and as a command of its own.
-
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::process::Child;
+//! The emulator inside of `get`, and one with TLS.
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 
@@ -82,73 +78,6 @@ fn a_file_without_a_certificate_is_64() {
     assert!(
         said.one_line()
             .contains("there is no certificate in the PEM"),
-        "{}",
-        said.stderr
-    );
-}
-
-/// `emulate`, until it is dropped.
-struct Running {
-    child: Child,
-    url: String,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = command(&[&["emulate"], arguments].concat())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut url)
-            .unwrap();
-        Self {
-            child,
-            url: url.trim_end().to_owned(),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn emulate_serves_until_it_is_killed_and_plays_its_faults() {
-    let emulator = Running::start(&[
-        "--rate",
-        "0",
-        "--fault",
-        "code:429",
-        "--fault",
-        "status:503",
-        "--fault",
-        "null-data",
-    ]);
-    let get = || {
-        run(command(&["get", "--base-url", &emulator.url])
-            .env("PAN123_CLIENT_ID", CLIENT_ID)
-            .env("PAN123_CLIENT_SECRET", CLIENT_SECRET))
-    };
-    assert_eq!(get().exit, 75);
-    assert_eq!(get().exit, 69);
-    assert_eq!(get().exit, 76);
-    let said = get();
-    assert_eq!(said.exit, 0, "{}", said.stderr);
-    assert!(said.stdout.starts_with("eyJ"));
-}
-
-#[test]
-fn an_address_that_is_taken_is_74() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let said = run(&mut command(&["emulate", "--listen", &address]));
-    assert_eq!(said.exit, 74);
-    assert!(
-        said.one_line().contains("can't start the emulator"),
         "{}",
         said.stderr
     );

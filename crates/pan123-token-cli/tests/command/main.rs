@@ -6,6 +6,7 @@
     reason = "a panic is how a test reports"
 )]
 
+mod emulate;
 mod emulator;
 mod get;
 mod processes;

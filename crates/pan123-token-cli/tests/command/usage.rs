@@ -88,7 +88,33 @@ fn a_bad_command_line_is_one_line_and_64() {
         ),
         (
             &["emulate", "--listen", "nonsense"],
-            "invalid socket address",
+            "an address and a port, such as 127.0.0.1:18080",
+        ),
+        (
+            &["emulate", "--upload-listen", "localhost"],
+            "a port of the loopback, such as 18080",
+        ),
+        (
+            &["emulate", "--host", "http://emulator"],
+            "is no host: it must look like emulator",
+        ),
+        (
+            &["emulate", "--eviction", "newest"],
+            "takes one of oldest, newest-but-one, random",
+        ),
+        (&["emulate", "--rejection", "403"], "takes one of 200, 401"),
+        (&["emulate", "--throttling", "503"], "takes one of 200, 429"),
+        (
+            &["emulate", "--client", ":SENTINEL-secret"],
+            "a client ID, or a client ID and a secret",
+        ),
+        (
+            &["emulate", "--clients-file", "/no/such/file"],
+            "can't read /no/such/file",
+        ),
+        (
+            &["emulate", "--clients-file", "/dev/null"],
+            "names no client",
         ),
         (
             &["emulate", "--lifetime", "soon"],

@@ -1,4 +1,4 @@
-//! The business call, which tells whether a token is any good.
+//! The API call `user/info`, which shows whether a token is good.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -69,19 +69,19 @@ fn a_missing_or_odd_authorization_is_refused() {
 }
 
 #[test]
-fn a_token_is_over_after_its_life() {
+fn a_token_expires_after_its_lifetime() {
     let emulator = Emulator::builder().start().unwrap();
     let token = fetch(&emulator);
     emulator.advance(89 * DAY);
     assert_eq!(call(&emulator, &token).code(), 0);
     emulator.advance(DAY);
-    let over = (200, 401, "token is expired".to_owned());
-    assert_eq!(refusal(&call(&emulator, &token)), over);
+    let expired = (200, 401, "token is expired".to_owned());
+    assert_eq!(refusal(&call(&emulator, &token)), expired);
     assert_eq!(emulator.live_tokens(CLIENT_ID), Vec::<String>::new());
 }
 
 #[test]
-fn a_short_life_is_over_by_itself() {
+fn a_short_life_ends_by_itself() {
     let builder = Emulator::builder().lifetime(Duration::from_millis(1));
     let emulator = builder.start().unwrap();
     let token = fetch(&emulator);
@@ -139,5 +139,5 @@ fn another_program_of_the_client_can_take_tokens_offline() {
     assert_eq!(call(&emulator, &mine).code(), 401);
     assert_eq!(call(&emulator, &theirs).code(), 0);
     assert_eq!((emulator.token_requests(), emulator.issued()), (1, 2));
-    assert_eq!(emulator.issue("nobody"), None);
+    assert_eq!(emulator.issue("unknown"), None);
 }
