@@ -213,7 +213,6 @@
 mod action;
 mod async_store;
 mod cache;
-mod driving;
 mod event;
 mod failure;
 mod fallback_store;

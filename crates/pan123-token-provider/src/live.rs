@@ -61,7 +61,7 @@ impl Live {
     #[must_use = "events are to be delivered"]
     pub(crate) fn publish(&self, state: &mut State) -> bool {
         let snapshot = state.cache.snapshot();
-        if !self.published.load().serves_as(&snapshot) {
+        if **self.published.load() != snapshot {
             self.published.store(Arc::new(snapshot));
         }
         state.collect_events();

@@ -27,6 +27,7 @@ pub struct Settings {
     clock: Box<dyn Clock>,
     on_event: Option<OnEvent>,
     sharing: bool,
+    fallback: bool,
     seed: Option<u64>,
 }
 
@@ -41,6 +42,7 @@ impl Settings {
             clock: Box::new(clock),
             on_event: None,
             sharing: false,
+            fallback: false,
             seed: None,
         }
     }
@@ -90,6 +92,11 @@ impl Settings {
         Self { sharing, ..self }
     }
 
+    /// Whether the store has a [fallback](pan123_token_cache::TokenStore::fallback): it may then be asked, too.
+    pub fn fallback(self, fallback: bool) -> Self {
+        Self { fallback, ..self }
+    }
+
     /// Equal seeds and inputs lead to equal actions. Drawn at random unless set; set it only in a simulation.
     pub fn seed(self, seed: u64) -> Self {
         Self {
@@ -110,6 +117,9 @@ impl Settings {
         let mut cache = TokenCache::new(fitted.policy, seed)?;
         if self.sharing {
             cache = cache.sharing();
+        }
+        if self.sharing && self.fallback {
+            cache = cache.with_fallback();
         }
         let origins = Origins::of(self.operation.base_url());
         let origins = self.origins.iter().fold(origins, Origins::and);
