@@ -56,4 +56,9 @@ pub enum Event {
     },
     /// The store answers again.
     StoreRecovered,
+    /// A request went out without a token, because its origin isn't allowed. Once for each origin.
+    UnauthorizedOrigin {
+        /// Scheme, host and port, as in `https://upload.example:8443`.
+        origin: String,
+    },
 }

@@ -248,6 +248,18 @@ impl StoreStep {
         }
     }
 
+    /// The answer in case that what carries the step out is lost: to be kept beside it, and reported if nothing else
+    /// comes. Of two answers to one step, the machine takes the first.
+    pub fn lost(&self) -> StoreDone {
+        let error = StoreError::new("the call was dropped before it ended");
+        match self {
+            Self::Load(step) => step.again().answer(Err(error)),
+            Self::Lease(step) => step.again().answer(Err(error)),
+            Self::Save(step) => step.again().answer(Err(error)),
+            Self::Release(step) => step.again().answer(Err(error)),
+        }
+    }
+
     /// Reports that it could not be carried out.
     pub fn fail(self, error: StoreError) -> StoreDone {
         match self {
@@ -261,6 +273,15 @@ impl StoreStep {
 
 fn no_fallback() -> StoreError {
     StoreError::new("it has no fallback")
+}
+
+impl<C: StoreCall + Clone> Step<C> {
+    fn again(&self) -> Self {
+        Self {
+            id: self.id,
+            call: self.call.clone(),
+        }
+    }
 }
 
 impl<C: StoreCall> Step<C> {

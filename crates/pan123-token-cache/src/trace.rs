@@ -35,6 +35,12 @@ impl Event {
             } => info!(%fingerprint, %expires_at, "token taken over from the store"),
             Self::StoreFailed { call, error } => warn!(call, %error, "store failed"),
             Self::StoreRecovered => info!("store recovered"),
+            Self::UnauthorizedOrigin { origin } => {
+                warn!(
+                    origin,
+                    "request sent without a token: its origin isn't allowed"
+                );
+            }
         }
     }
 }

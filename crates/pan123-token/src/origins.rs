@@ -56,6 +56,12 @@ impl Origins {
     pub fn contains(&self, uri: &Uri) -> bool {
         Origin::of(uri).is_ok_and(|origin| self.0.contains(&origin))
     }
+
+    /// The origin of this URI in its one normal form, for logs: `https://upload.example:8443`. `None` where it has none
+    /// that could be added.
+    pub fn name(uri: &Uri) -> Option<String> {
+        Origin::of(uri).ok().map(|origin| origin.to_string())
+    }
 }
 
 impl fmt::Debug for Origins {

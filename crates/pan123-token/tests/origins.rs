@@ -175,3 +175,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_origin_is_named_in_its_one_normal_form() {
+    let name = |uri: &str| Origins::name(&uri.parse().unwrap());
+    let upload = name("HTTPS://Upload.Example:443/slice?signature=secret");
+    assert_eq!(upload.as_deref(), Some("https://upload.example"));
+    let plain = name("http://[::1]:8080/");
+    assert_eq!(plain.as_deref(), Some("http://[::1]:8080"));
+    assert_eq!(name("/api/v1/user/info"), None);
+    assert_eq!(name("https://user:secret@upload.example/"), None);
+}

@@ -1,0 +1,313 @@
+//! A caller who waits for a token: what it does next, and for how long it waits.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use pan123_token::{AccessToken, Fingerprint};
+use pan123_token_cache::{Failure, Moment, Reason, TokenError};
+
+use crate::job::Job;
+use crate::live::Live;
+use crate::state::{FirstToken, Place, State};
+
+/// A job that hasn't run for this long is helped by a second one.
+const JOB_PATIENCE: Duration = Duration::from_millis(100);
+/// An exchange that wasn't heard of for this long is pinged.
+const PING_AFTER: Duration = Duration::from_secs(2);
+/// One that doesn't answer for this long is superseded.
+const PING_ANSWER: Duration = Duration::from_secs(1);
+/// The first token that no store held is worth waiting so long for until it is saved.
+const SAVE_PATIENCE: Duration = Duration::from_millis(250);
+/// The shortest wait, so that a moment that has almost come isn't waited for in a busy loop.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// Which token a caller wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// One that can be used now.
+    Usable,
+    /// Another than the current one, though that may be fresh.
+    Refreshed,
+    /// The one after a rejected token; or that one again, if nothing that is under way may bring another.
+    Replacing(Fingerprint),
+}
+
+/// What a caller does next.
+#[must_use = "do it"]
+#[derive(Debug)]
+pub enum Turn {
+    /// Return this.
+    Done(Result<AccessToken, TokenError>),
+    /// Start this job there, and take another turn.
+    Start(Job, Place),
+    /// Wait until the waker is woken, at most for this long, and take another turn.
+    Wait(Duration),
+}
+
+/// One call that wants a token. From [`Provider::caller`](crate::Provider::caller).
+///
+/// It may be dropped at any time: what is under way goes on.
+#[derive(Debug)]
+pub struct Caller {
+    source: Source,
+    wanted: Wanted,
+    limit: Duration,
+    /// It has found no token to use, and so waits for the first that comes.
+    waits: bool,
+    /// Since when jobs have stood still after so many draws.
+    jobs_stand: Since<u64>,
+    /// Since when the exchange has stood still after so many polls.
+    exchange_stands: Since<(u64, u64)>,
+    pinged: Since<(u64, u64)>,
+    /// Since when there is a token that is yet to be saved.
+    saving: Since<()>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Live(Waiter),
+    Fixed(AccessToken),
+}
+
+impl Caller {
+    pub(crate) fn live(live: &Arc<Live>, wanted: Wanted, limit: Duration) -> Self {
+        if wanted == Wanted::Refreshed {
+            live.change(|state, _| state.cache.refresh());
+        }
+        Self::new(Source::Live(Waiter::new(live)), wanted, limit)
+    }
+
+    pub(crate) fn fixed(token: AccessToken) -> Self {
+        Self::new(Source::Fixed(token), Wanted::Usable, Duration::ZERO)
+    }
+
+    fn new(source: Source, wanted: Wanted, limit: Duration) -> Self {
+        Self {
+            source,
+            wanted,
+            limit,
+            waits: false,
+            jobs_stand: Since::default(),
+            exchange_stands: Since::default(),
+            pinged: Since::default(),
+            saving: Since::default(),
+        }
+    }
+
+    /// What to do, `waited` after the call began by the adapter's own timer.
+    ///
+    /// The waker is woken when another turn is worth it; it is registered in the same step in which the turn is decided,
+    /// so no wake-up can be lost in between. A turn that comes without a reason does no harm.
+    pub fn turn(&mut self, waited: Duration, waker: &Waker) -> Turn {
+        let live = match &self.source {
+            Source::Fixed(token) => return Turn::Done(Ok(token.clone())),
+            Source::Live(place) => Arc::clone(&place.live),
+        };
+        let now = live.clock.now();
+        let mut state = live.lock();
+        let mut ping = None;
+        let turn = self.decide(&live, &mut state, &mut ping, waited, now);
+        if let Source::Live(place) = &mut self.source {
+            place.wait_if(matches!(turn, Turn::Wait(_)), &mut state, waker);
+        }
+        let events = live.publish(&mut state);
+        drop(state);
+        if let Some(ping) = ping {
+            ping.wake();
+        }
+        if events {
+            live.deliver();
+        }
+        turn
+    }
+
+    fn decide(
+        &mut self,
+        live: &Arc<Live>,
+        state: &mut State,
+        ping: &mut Option<Waker>,
+        waited: Duration,
+        now: Moment,
+    ) -> Turn {
+        let mut nothing_due = state.nothing_due(now);
+        if nothing_due.is_none() && state.jobs_vanish() {
+            let why = "what was to carry it out ended before it began; keep its runtime alive";
+            state.could_not_start(why, now);
+            nothing_due = state.nothing_due(now);
+        }
+        let mut wait = self.limit.saturating_sub(waited);
+        if nothing_due.is_none() {
+            let jobs_stand = &mut self.jobs_stand;
+            let mut stood = Duration::ZERO;
+            let place = state.place_for_job(|draws| {
+                stood = jobs_stand.of(draws, waited);
+                stood >= JOB_PATIENCE
+            });
+            if let Some(place) = place {
+                return Turn::Start(Job::new(live, state), place);
+            }
+            if let Some(left) = left(JOB_PATIENCE, stood) {
+                wait = wait.min(left);
+            }
+        }
+
+        let token = state.cache.snapshot().token(now).cloned();
+        let token = token.filter(|token| self.is_wanted(token, nothing_due, state));
+        if let Some(token) = token {
+            let saving = self.waits && state.first_token == FirstToken::Saving;
+            let left = left(SAVE_PATIENCE, self.saving.of((), waited));
+            return match left.map(|left| wait.min(left)) {
+                Some(wait) if saving && !wait.is_zero() => Turn::Wait(wait),
+                _ => Turn::Done(Ok(token)),
+            };
+        }
+        self.waits = true;
+        if let Some((until, reason)) = nothing_due {
+            let error = state.cache.token_error(until, reason, now);
+            if let Some(error) = error.filter(|error| !is_lost_once(state, error)) {
+                return Turn::Done(Err(error));
+            }
+            wait = wait.min(until.monotonic.saturating_sub(now.monotonic));
+        }
+        if waited >= self.limit {
+            return Turn::Done(Err(TokenError::TimedOut(self.limit)));
+        }
+        if let Some(within) = self.look_after_exchange(state, ping, waited, now) {
+            wait = wait.min(within);
+        }
+        Turn::Wait(wait.max(SHORTEST_WAIT))
+    }
+
+    fn is_wanted(
+        &self,
+        token: &AccessToken,
+        nothing_due: Option<(Moment, Reason)>,
+        state: &State,
+    ) -> bool {
+        match self.wanted {
+            Wanted::Usable => true,
+            Wanted::Refreshed => !state.cache.is_refreshing(),
+            Wanted::Replacing(rejected) => {
+                let none_comes = nothing_due
+                    .is_some_and(|(_, why)| !matches!(why, Reason::Fetching | Reason::Storing));
+                none_comes || token.fingerprint() != rejected
+            }
+        }
+    }
+
+    /// Pings an exchange whose runtime may be asleep or dead, and supersedes one that doesn't answer. How long until it is
+    /// to be looked after again.
+    fn look_after_exchange(
+        &mut self,
+        state: &mut State,
+        ping: &mut Option<Waker>,
+        waited: Duration,
+        now: Moment,
+    ) -> Option<Duration> {
+        let slot = state.exchange.as_ref()?;
+        // A blocking one has a thread of its own.
+        let waker = slot.waker.as_ref()?;
+        let at = (slot.id, slot.polls);
+        let stood = self.exchange_stands.of(at, waited);
+        if let Some(left) = left(PING_AFTER, stood) {
+            return Some(left);
+        }
+        if let Some(left) = left(PING_ANSWER, self.pinged.of(at, waited)) {
+            *ping = Some(waker.clone());
+            return Some(left);
+        }
+        state.exchange = None;
+        state.lost += u32::from(state.cache.supersede(now));
+        Some(Duration::ZERO)
+    }
+}
+
+/// The first exchange that is lost with its runtime is soon followed by another, which is worth the wait.
+fn is_lost_once(state: &State, error: &TokenError) -> bool {
+    state.lost == 1 && matches!(error.failure(), Some(Failure::Dropped))
+}
+
+/// What is left of a patience; `None` where it has run out.
+fn left(patience: Duration, passed: Duration) -> Option<Duration> {
+    patience.checked_sub(passed).filter(|left| !left.is_zero())
+}
+
+/// Since when something has been as it is, by the caller's own time.
+#[derive(Debug)]
+struct Since<T>(Option<(T, Duration)>);
+
+impl<T> Default for Since<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: PartialEq> Since<T> {
+    /// For how long it has been `this`, `waited` being the time of the caller.
+    fn of(&mut self, this: T, waited: Duration) -> Duration {
+        match &self.0 {
+            Some((known, since)) if *known == this => waited.saturating_sub(*since),
+            _ => {
+                self.0 = Some((this, waited));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+/// A place among those who wait, left when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    live: Arc<Live>,
+    id: Option<u64>,
+    waits: bool,
+}
+
+impl Waiter {
+    pub(crate) fn new(live: &Arc<Live>) -> Self {
+        Self {
+            live: Arc::clone(live),
+            id: None,
+            waits: false,
+        }
+    }
+
+    fn wait_if(&mut self, waits: bool, state: &mut State, waker: &Waker) {
+        if waits {
+            let id = *self.id.get_or_insert_with(|| state.new_id());
+            state.wait(id, waker);
+        } else if let Some(id) = self.id {
+            state.stop_waiting(id);
+        }
+        self.waits = waits;
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if let (true, Some(id)) = (self.waits, self.id) {
+            self.live.lock().stop_waiting(id);
+        }
+    }
+}
+
+/// Waits until nothing is under way. From [`Provider::flush`](crate::Provider::flush).
+#[derive(Debug)]
+pub struct Flush(pub(crate) Option<Waiter>);
+
+impl Flush {
+    /// True where what was under way is done and saved, and every event is delivered. If not, the waker is woken when
+    /// another look is worth it.
+    pub fn is_done(&mut self, waker: &Waker) -> bool {
+        let Some(waiter) = &mut self.0 else {
+            return true;
+        };
+        let live = Arc::clone(&waiter.live);
+        let now = live.clock.now();
+        let mut state = live.lock();
+        let done = state.is_idle(now);
+        waiter.wait_if(!done, &mut state, waker);
+        done
+    }
+}

@@ -1,0 +1,100 @@
+//! The one lock around the state: what is published from it, who is woken, and the delivery of events.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use pan123_token::{AccessToken, GetAccessToken};
+use pan123_token_cache::{Clock, Event, Moment, Snapshot, StoreKey};
+
+use crate::state::State;
+use crate::sync::{Mutex, MutexGuard, lock};
+
+pub(crate) type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
+
+pub(crate) struct Live {
+    pub(crate) operation: Arc<GetAccessToken>,
+    /// How long an exchange may take: less than the machine allows for it.
+    pub(crate) exchange_timeout: Duration,
+    pub(crate) key: StoreKey,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) on_event: Option<OnEvent>,
+    /// The machine's newest snapshot: all that is needed while a token is fresh, without the lock.
+    pub(crate) published: ArcSwap<Snapshot>,
+    pub(crate) state: Mutex<State>,
+}
+
+impl Live {
+    /// What can be used now, while there is nothing else to do.
+    pub(crate) fn fresh(&self) -> Option<AccessToken> {
+        let now = self.clock.now();
+        self.published.load().fresh(now).cloned()
+    }
+
+    /// What can be used now.
+    pub(crate) fn current(&self) -> Option<AccessToken> {
+        let now = self.clock.now();
+        self.published.load().token(now).cloned()
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Changes something, publishes what comes of it, and wakes all who wait for that.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State, Moment) -> T) -> T {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let result = change(&mut state, now);
+        let events = self.publish(&mut state);
+        Self::wake(state);
+        if events {
+            self.deliver();
+        }
+        result
+    }
+
+    /// Under the lock, so that a newer snapshot never makes way for an older one; and only where it differs, since a
+    /// replacement visits every thread that ever read it. True where there are events to deliver.
+    #[must_use = "events are to be delivered"]
+    pub(crate) fn publish(&self, state: &mut State) -> bool {
+        let snapshot = state.cache.snapshot();
+        if **self.published.load() != snapshot {
+            self.published.store(Arc::new(snapshot));
+        }
+        state.collect_events();
+        !state.events.is_empty()
+    }
+
+    fn wake(mut state: MutexGuard<'_, State>) {
+        let waiters = state.take_waiters();
+        drop(state);
+        waiters.into_values().for_each(Waker::wake);
+    }
+
+    /// Delivers one event after the other, without the lock. A thread that comes meanwhile, a listener's own among them,
+    /// leaves its events to the one that is at it.
+    pub(crate) fn deliver(&self) {
+        let mut state = self.lock();
+        if state.delivering || state.events.is_empty() {
+            return;
+        }
+        state.delivering = true;
+        while let Some(event) = state.events.pop_front() {
+            drop(state);
+            // A listener's panic is its own; the panic hook has reported it.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                #[cfg(feature = "tracing")]
+                event.trace();
+                if let Some(on_event) = &self.on_event {
+                    on_event(&event);
+                }
+            }));
+            state = self.lock();
+        }
+        state.delivering = false;
+        Self::wake(state);
+    }
+}

@@ -1,0 +1,92 @@
+//! The call to the store that a job carries out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pan123_token_cache::{AsyncTokenStore, StoreDone, StoreKey, StoreStep, TokenStore};
+
+use crate::live::Live;
+use crate::state::{Doing, FirstToken};
+
+/// One call to the store. From [`Job::next`](crate::Job::next).
+///
+/// It reports its answer in the place where that comes: a blocking call that outlives the job's runtime is not lost. One
+/// that is dropped counts as a failure of the store.
+#[must_use = "carry it out"]
+#[derive(Debug)]
+pub struct StoreCall {
+    step: StoreStep,
+    report: StoreReport,
+}
+
+impl StoreCall {
+    pub(crate) fn new(live: &Arc<Live>, job: u64, step: StoreStep) -> Self {
+        Self {
+            report: StoreReport {
+                live: Arc::clone(live),
+                job,
+                saves: matches!(step, StoreStep::Save(_)),
+                done: Some(step.lost()),
+            },
+            step,
+        }
+    }
+
+    /// Carries it out over a store that blocks, for as long as that does.
+    pub fn run(self, store: &dyn TokenStore) {
+        let (step, key, report) = self.split();
+        report.finish(step.run(store, key));
+    }
+
+    /// Carries it out over an async store.
+    pub async fn run_async<S: AsyncTokenStore + ?Sized>(self, store: &S) {
+        let (step, key, report) = self.split();
+        report.finish(step.run_async(store, key).await);
+    }
+
+    /// For a store of any other kind: the step, what it is about, and where its answer goes.
+    pub fn split(self) -> (StoreStep, StoreKey, StoreReport) {
+        let key = self.report.live.key;
+        (self.step, key, self.report)
+    }
+}
+
+/// Where the answer of a [`StoreCall`] goes.
+#[must_use = "report the answer"]
+pub struct StoreReport {
+    live: Arc<Live>,
+    job: u64,
+    saves: bool,
+    /// What is reported if nothing else is.
+    done: Option<StoreDone>,
+}
+
+impl StoreReport {
+    /// Reports the answer.
+    pub fn finish(mut self, done: StoreDone) {
+        self.done = Some(done);
+    }
+}
+
+impl Drop for StoreReport {
+    fn drop(&mut self) {
+        let Some(done) = self.done.take() else {
+            return;
+        };
+        self.live.change(|state, now| {
+            state.job_does(self.job, Doing::Nothing);
+            state.store_called = false;
+            if self.saves {
+                state.first_token = FirstToken::Had;
+            }
+            state.cache.stored(done, now);
+            state.note_token(false, now);
+        });
+    }
+}
+
+impl fmt::Debug for StoreReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreReport").finish_non_exhaustive()
+    }
+}
