@@ -19,6 +19,7 @@ mod paused_time;
 mod platform;
 mod rejection;
 mod renewal;
+mod runtimes;
 mod sharing;
 mod single_flight;
 mod tracing;
