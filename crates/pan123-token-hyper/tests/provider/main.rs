@@ -8,6 +8,8 @@
 )]
 
 mod authorization;
+#[cfg(feature = "rustls")]
+mod bundled;
 mod cancellation;
 mod clocks;
 #[cfg(feature = "rustls")]
