@@ -78,7 +78,7 @@ fn on_hyper(parts: Parts) -> Provider {
         token: Box::new(move || runtime.block_on(provider.token())),
         refresh: Box::new(move || refreshing.0.block_on(refreshing.1.refresh())),
         reject: Box::new(move |token| rejecting.reject(token)),
-        settle: Box::new(move || assert!(settling.0.block_on(settling.1.settle(LONG)))),
+        settle: Box::new(move || assert!(settling.0.block_on(settling.1.flush(LONG)))),
     }
 }
 

@@ -41,7 +41,7 @@ static PROVIDER: LazyLock<TokenProvider> = LazyLock::new(|| {
         .unwrap();
     runtime.block_on(async {
         provider.token().await.unwrap();
-        assert!(provider.settle(Duration::from_secs(1)).await);
+        assert!(provider.flush(Duration::from_secs(1)).await);
     });
     provider
 });

@@ -1,4 +1,4 @@
-//! The token on every business call, as a tower layer.
+//! The token on every API call, as a tower layer.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use http_body::Body;
 use pan123_token::http::{Request, Response};
-use pan123_token::{AccessToken, Authorization, RejectionWatch};
+use pan123_token::{AccessToken, RejectionWatch};
 use pan123_token_cache::TokenError;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -19,40 +19,40 @@ use crate::BoxError;
 use crate::provider::TokenProvider;
 use crate::watched_body::WatchedBody;
 
-/// Puts the token of a provider on business calls, and reports to it when one was refused because of its token.
+/// Puts the token of a provider on API calls, and reports to it when one was refused because of its token.
 ///
 /// A call goes out as it is, without a token and without waiting for one, where its URI is not among the provider's
 /// origins (the base URL's own, and [those added](crate::TokenProviderBuilder::allow_origin)), and where it has an
 /// `Authorization` header already. Any other call waits for a token, and carries it.
 ///
 /// A reply that is announced as JSON of at most 4 KiB is read before it is passed on, in the same frames; any other body
-/// is watched while it passes by, neither buffered nor delayed. With [`repeat_with`](Self::repeat_with), a call that was
+/// is watched while it passes by, neither buffered nor delayed. With [`retry_with`](Self::retry_with), a call that was
 /// refused by a reply of the first kind is sent once more, if there is another token then.
 ///
 /// `B` is the body of the requests. Put the layer below one that follows redirects, so that it sees where each of them
 /// leads: a service underneath that follows them by itself must not take the token along to another server.
 pub struct AuthorizationLayer<B> {
     provider: TokenProvider,
-    repeat: Option<Repeat<B>>,
+    retry: Option<Retry<B>>,
 }
 
-type Repeat<B> = Arc<dyn Fn(&B) -> Option<B> + Send + Sync>;
+type Retry<B> = Arc<dyn Fn(&B) -> Option<B> + Send + Sync>;
 
 impl<B> AuthorizationLayer<B> {
-    /// Never repeats a call.
+    /// Never retries a call.
     pub fn new(provider: TokenProvider) -> Self {
         Self {
             provider,
-            repeat: None,
+            retry: None,
         }
     }
 
-    /// Repeats a refused call once with another token, where `copy` gives a second body to send: `None` is for bodies
+    /// Retries a refused call once with another token, where `copy` gives a second body to send: `None` is for bodies
     /// that can be sent only once. It is asked before each call.
     #[must_use]
-    pub fn repeat_with(self, copy: impl Fn(&B) -> Option<B> + Send + Sync + 'static) -> Self {
+    pub fn retry_with(self, copy: impl Fn(&B) -> Option<B> + Send + Sync + 'static) -> Self {
         Self {
-            repeat: Some(Arc::new(copy)),
+            retry: Some(Arc::new(copy)),
             ..self
         }
     }
@@ -73,7 +73,7 @@ impl<B> Clone for AuthorizationLayer<B> {
     fn clone(&self) -> Self {
         Self {
             provider: self.provider.clone(),
-            repeat: self.repeat.clone(),
+            retry: self.retry.clone(),
         }
     }
 }
@@ -82,7 +82,7 @@ impl<B> fmt::Debug for AuthorizationLayer<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationLayer")
             .field("provider", &self.provider)
-            .field("repeats", &self.repeat.is_some())
+            .field("retries", &self.retry.is_some())
             .finish()
     }
 }
@@ -143,7 +143,7 @@ impl<B> AuthorizationLayer<B> {
         S::Error: Into<BoxError>,
         R: Body,
     {
-        let Some(authorization) = Authorization::of(&request, self.provider.origins()) else {
+        let Some(authorization) = self.provider.authorization(&request) else {
             let response = service.call(request).await;
             let response = response.map_err(AuthorizationError::service)?;
             return Ok(response.map(WatchedBody::unwatched));
@@ -189,9 +189,9 @@ impl<B> AuthorizationLayer<B> {
         Ok((response, rejected))
     }
 
-    /// The same request once more, where it may be repeated.
+    /// The same request once more, where it may be retried.
     fn copy(&self, request: &Request<B>) -> Option<Request<B>> {
-        let mut copy = Request::new(self.repeat.as_ref()?(request.body())?);
+        let mut copy = Request::new(self.retry.as_ref()?(request.body())?);
         copy.method_mut().clone_from(request.method());
         copy.uri_mut().clone_from(request.uri());
         *copy.version_mut() = request.version();

@@ -1,32 +1,25 @@
 //! Makes a provider.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::Full;
 use pan123_token::http::{Request, Response};
-use pan123_token::{BaseUrl, Credentials, GetAccessToken, Origins};
-use pan123_token_cache::{
-    Clock, Event, PolicyError, RenewalPolicy, StoreKey, StoreSession, TokenCache, TokenStore,
-};
+use pan123_token::{BaseUrl, Credentials};
+use pan123_token_cache::{AsyncTokenStore, Clock, Event, PolicyError, RenewalPolicy, TokenStore};
+use pan123_token_provider::Settings;
+use tokio::runtime::Handle;
 use tower_service::Service;
 
 use crate::BoxError;
 use crate::clock::TokioClock;
+use crate::driver::{Driver, Runs};
 use crate::exchange::Exchange;
-use crate::provider::{Source, TokenProvider};
-use crate::runtime::Mutex;
-use crate::shared::{Means, OnEvent, Shared};
-
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How much longer the machine waits for an exchange than that may take: one that takes all of its time would else be
-/// reported too late to be believed.
-const GRACE: Duration = Duration::from_secs(1);
+use crate::provider::TokenProvider;
+use crate::store::Store;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 ///
@@ -34,13 +27,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// nothing to build before [`client`](Self::client).
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenProviderBuilder<C = BundledClient> {
-    operation: GetAccessToken,
-    origins: Vec<BaseUrl>,
-    policy: RenewalPolicy,
-    timeout: Duration,
-    store: Option<Arc<dyn TokenStore>>,
-    clock: Box<dyn Clock>,
-    on_event: Option<OnEvent>,
+    settings: Settings,
+    store: Option<Store>,
+    runtime: Option<Handle>,
     client: C,
 }
 
@@ -54,13 +43,9 @@ pub struct OwnClient(Box<dyn Exchange>);
 impl TokenProviderBuilder {
     pub(crate) fn new(credentials: Credentials) -> Self {
         Self {
-            operation: GetAccessToken::new(credentials),
-            origins: Vec::new(),
-            policy: RenewalPolicy::default(),
-            timeout: TIMEOUT,
+            settings: Settings::new(credentials, TokioClock::new()),
             store: None,
-            clock: Box::new(TokioClock::new()),
-            on_event: None,
+            runtime: None,
             client: BundledClient(()),
         }
     }
@@ -72,35 +57,42 @@ impl TokenProviderBuilder {
     /// When the figures of the policy don't fit together, or the timeout is zero.
     #[cfg(feature = "rustls")]
     pub fn build(self) -> Result<TokenProvider, PolicyError> {
-        self.client(crate::client()).build()
+        let client = crate::Client::builder().build_unpooled();
+        self.client(client).build_on(Runs::OnThread)
     }
 }
 
 impl<C> TokenProviderBuilder<C> {
     /// Where the platform is; the official address unless set.
     pub fn base_url(self, base_url: BaseUrl) -> Self {
-        Self {
-            operation: self.operation.with_base_url(base_url),
-            ..self
-        }
+        self.set(|settings| settings.base_url(base_url))
     }
 
-    /// Another server that business calls may carry the token to: where the API stands under another address as well. The
-    /// base URL's own is allowed anyway. Of the address only scheme, host and port count.
-    pub fn allow_origin(mut self, base_url: BaseUrl) -> Self {
-        self.origins.push(base_url);
-        self
+    /// Another server that API calls may carry the token to: where the API stands under another address as well. The base
+    /// URL's own is allowed anyway. Of the address only scheme, host and port count. For one that is known only later,
+    /// there is [`TokenProvider::allow_origin`].
+    pub fn allow_origin(self, base_url: BaseUrl) -> Self {
+        self.set(|settings| settings.allow_origin(base_url))
     }
 
     /// When to renew, how long to wait between attempts, and so on.
     pub fn policy(self, policy: RenewalPolicy) -> Self {
-        Self { policy, ..self }
+        self.set(|settings| settings.policy(policy))
     }
 
     /// Shares the token with other providers, processes or hosts. Its calls block, and are run off the runtime's workers.
     pub fn store(self, store: Arc<dyn TokenStore>) -> Self {
         Self {
-            store: Some(store),
+            store: Some(Store::Blocking(store)),
+            ..self
+        }
+    }
+
+    /// Shares the token through a store that is asked asynchronously. Its calls run where the [exchange](Self::runtime)
+    /// does.
+    pub fn async_store(self, store: impl AsyncTokenStore + 'static) -> Self {
+        Self {
+            store: Some(Store::Async(Arc::new(store))),
             ..self
         }
     }
@@ -108,26 +100,41 @@ impl<C> TokenProviderBuilder<C> {
     /// How long [`token()`](TokenProvider::token) may take, and one exchange at the most: that ends with the policy's
     /// [`fetch_timeout`](RenewalPolicy::fetch_timeout) where that is less. 30 s unless set; not zero.
     ///
-    /// Someone who is in more of a hurry than the exchange should be calls [`token_within`](TokenProvider::token_within).
+    /// A caller that can't wait as long as the exchange may take calls [`token_within`](TokenProvider::token_within).
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+        self.set(|settings| settings.timeout(timeout))
     }
 
     /// Tells the time; a [`TokioClock`] unless set. How long is waited is tokio's business all the same.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        self.set(|settings| settings.clock(clock))
+    }
+
+    /// Gets everything that an operator may want to know, one event after the other. There is never a secret in one.
+    ///
+    /// It is called without a lock, from the caller or the job that caused an event, so it should not block; what it panics
+    /// with is dropped. It may call the provider.
+    pub fn on_event(self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.on_event(on_event))
+    }
+
+    /// Exchanges and calls to an async store run on this runtime, always. It must be driven all the time, with its timer
+    /// on, as a multi-threaded one is; callers wait for it as long as it sleeps.
+    ///
+    /// Unless set, the bundled client runs on a thread of its own. A client that was brought runs on the runtime of the
+    /// caller who needs the exchange, and moves to another where that one ends or sleeps. A program that only calls
+    /// `block_on` now and then, with a client of its own, then renews at the end of a token's life, since nothing runs in
+    /// between; pinned to a runtime that is always driven, it renews in time.
+    pub fn runtime(self, runtime: Handle) -> Self {
         Self {
-            clock: Box::new(clock),
+            runtime: Some(runtime),
             ..self
         }
     }
 
-    /// Hears of everything that an operator may want to know, one event after the other. There is never a secret in one.
-    ///
-    /// It is called without a lock, from the caller or the task that found something to tell, so it should not block; what
-    /// it panics with is dropped. It may call the provider.
-    pub fn on_event(self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+    fn set(self, set: impl FnOnce(Settings) -> Settings) -> Self {
         Self {
-            on_event: Some(Box::new(on_event)),
+            settings: set(self.settings),
             ..self
         }
     }
@@ -186,13 +193,9 @@ impl<C> TokenProviderBuilder<C> {
         B::Error: Into<BoxError>,
     {
         TokenProviderBuilder {
-            operation: self.operation,
-            origins: self.origins,
-            policy: self.policy,
-            timeout: self.timeout,
+            settings: self.settings,
             store: self.store,
-            clock: self.clock,
-            on_event: self.on_event,
+            runtime: self.runtime,
             client: OwnClient(Box::new(Mutex::new(client))),
         }
     }
@@ -205,49 +208,25 @@ impl TokenProviderBuilder<OwnClient> {
     ///
     /// When the figures of the policy don't fit together, or the timeout is zero.
     pub fn build(self) -> Result<TokenProvider, PolicyError> {
-        let mut policy = self.policy;
-        policy.fetch_timeout = policy.fetch_timeout.min(self.timeout);
-        policy.check()?;
-        let exchange_timeout = policy.fetch_timeout;
-        policy.fetch_timeout = exchange_timeout.saturating_add(GRACE);
-        policy.lease_term = policy.lease_term.saturating_add(GRACE);
-        // The operating system's randomness is what hash maps are keyed with.
-        let seed = RandomState::new().hash_one(());
-        let mut cache = TokenCache::new(policy, seed)?;
+        self.build_on(Runs::WithCaller)
+    }
 
-        let operation = self.operation;
-        let origins = Origins::of(operation.base_url());
-        let origins = self.origins.iter().fold(origins, Origins::and);
-        let store = self.store.map(|store| {
-            let key = StoreKey::of(&operation);
-            StoreSession::new(store, key)
-        });
-        if store.is_some() {
-            cache = cache.sharing();
-        }
-        let means = Means {
-            operation,
+    fn build_on(self, runs: Runs) -> Result<TokenProvider, PolicyError> {
+        let settings = self.settings.sharing(self.store.is_some());
+        let driver = Driver {
             client: self.client.0,
-            exchange_timeout,
-            store,
-            clock: self.clock,
-            on_event: self.on_event,
+            store: self.store,
+            runs: self.runtime.map_or(runs, Runs::On),
         };
-        Ok(TokenProvider {
-            source: Source::Live(Arc::new(Shared::new(means, cache))),
-            origins,
-            timeout: self.timeout,
-        })
+        Ok(TokenProvider::driven(settings.build()?, driver))
     }
 }
 
 impl<C> fmt::Debug for TokenProviderBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenProviderBuilder")
-            // Its own `Debug` shows no secret.
-            .field("operation", &self.operation)
-            .field("policy", &self.policy)
-            .field("timeout", &self.timeout)
+            // Their own `Debug` shows no secret.
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

@@ -85,6 +85,16 @@ impl ClientBuilder {
 
     /// The client.
     pub fn build(self) -> Client {
+        self.keeping(usize::MAX)
+    }
+
+    /// One that keeps no connection, for exchanges that are days apart.
+    pub(crate) fn build_unpooled(self) -> Client {
+        self.keeping(0)
+    }
+
+    /// Keeps so many idle connections to a server.
+    fn keeping(self, idle: usize) -> Client {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -100,6 +110,7 @@ impl ClientBuilder {
         Client(
             legacy::Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
+                .pool_max_idle_per_host(idle)
                 .build(Bounded(https)),
         )
     }

@@ -1,6 +1,7 @@
 //! A client of any type, as a provider keeps it.
 
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,6 @@ use pan123_token::http::{Request, Response};
 use pan123_token::{FetchError, GetAccessToken, Grant};
 use tower_service::Service;
 
-use crate::runtime::{Mutex, lock};
 use crate::{BoxError, fetch};
 
 /// Carries out single exchanges.
@@ -31,7 +31,7 @@ where
     B::Error: Into<BoxError>,
 {
     fn fetch<'a>(&self, operation: &'a GetAccessToken, timeout: Duration) -> Exchanging<'a> {
-        let client = lock(self).clone();
+        let client = self.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(fetch(client, operation, timeout))
     }
 }

@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 
 use crate::BoxError;
 use crate::failure::fetch_error;
-use crate::runtime;
 
 /// Gets an access token: one request, one reply.
 ///
@@ -46,7 +45,7 @@ where
 {
     let mut head = None;
     let exchange = exchange(client, operation, &mut head);
-    if let Ok(done) = runtime::timeout(timeout, exchange).await {
+    if let Ok(done) = tokio::time::timeout(timeout, exchange).await {
         return done;
     }
     // Where the head came in time, its status may say more than the time that the body took.

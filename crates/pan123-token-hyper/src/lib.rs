@@ -3,7 +3,7 @@
 //! # In scope
 //!
 //! [`TokenProvider`] gets the token when it is first asked for, keeps it, renews it in time, shares it through a
-//! [`TokenStore`], and replaces it once it was rejected. [`AuthorizationLayer`] is a tower layer that puts it on business
+//! [`TokenStore`], and replaces it once it was rejected. [`AuthorizationLayer`] is a tower layer that puts it on API
 //! calls, and nowhere else. [`fetch`](fetch()) carries out a single exchange and keeps nothing. All of them go with any
 //! [`tower_service::Service`] that takes an HTTP request: hyper's client, a tower stack, an `axum::Router` in a test.
 //! `client` is one that is ready to use: rustls, no redirects.
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The token is fetched with the first call, and from then on renewed beside the calls.
     let api = AuthorizationLayer::new(provider.clone())
         // A call that was refused because of its token is sent once more with another.
-        .repeat_with(|body: &Full<Bytes>| Some(body.clone()))
+        .retry_with(|body: &Full<Bytes>| Some(body.clone()))
         .layer(client());
     let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(Full::default())?;
     let response = api.oneshot(request).await?;
@@ -86,13 +86,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!
 //! # Cancel safety
 //!
-//! Every future here may be dropped at any time. Renewals run as a task of their own (a *flight*), one at a time for a
-//! provider and all its clones, which ends with its result: who stops waiting takes nothing from the others. Only
-//! [`fetch`](fetch()) is its own exchange, and a token that was on its way is lost with it.
+//! Every future here may be dropped at any time. Exchanges and calls to a store are *jobs*, off the calls that wait for
+//! them, one at a time for a provider and all its clones; a job ends with its result. A caller who stops waiting takes
+//! nothing from the others. Only [`fetch`](fetch()) is its own exchange, and a token that was on its way is lost with it.
 //!
-//! A flight ends with the runtime that it was started on. Callers on other runtimes then get an error, and start another.
-//! A program that ends right after it got a token should let the provider [settle](TokenProvider::settle) before, where
-//! there is a store to save it in.
+//! # Runtimes
+//!
+//! Callers may run on different runtimes, and any of these may end at any time. The bundled client's exchanges run on a
+//! thread that is started for them, with a runtime of its own. A client that was [brought](TokenProviderBuilder::client)
+//! runs on the runtime of a caller; where that ends, a caller who waits starts the job again; where it sleeps amid an
+//! exchange, the exchange is given up after 3 s. [`runtime`](TokenProviderBuilder::runtime) pins it to one that is always
+//! driven.
+//!
+//! A program that ends right after it got a token should [flush](TokenProvider::flush) the provider before, where there is a
+//! store: so the lease is released, too.
 //!
 //! # Features
 //!
@@ -105,17 +112,14 @@ mod builder;
 #[cfg(feature = "rustls")]
 mod client;
 mod clock;
+mod driver;
 mod exchange;
 mod failure;
 mod fetch;
-mod flight;
 mod provider;
 #[cfg(feature = "rustls")]
 mod proxy;
-mod runtime;
-#[cfg(all(test, shuttle))]
-mod schedules;
-mod shared;
+mod store;
 mod watched_body;
 
 pub use authorization::{AuthorizationError, AuthorizationLayer, AuthorizationService};
@@ -135,8 +139,9 @@ pub use watched_body::WatchedBody;
 
 // The life of a token: its figures, its time, its errors and events, and what a store must do.
 pub use pan123_token_cache::{
-    self, Clock, Event, Failure, Lease, Moment, Owner, PolicyError, Record, RecordError, Rejection,
-    RenewalPolicy, Saved, StoreError, StoreKey, Stored, SystemClock, TokenError, TokenStore,
+    self, AsyncTokenStore, Clock, Event, Failure, Lease, Moment, Owner, PolicyError, Record,
+    RecordError, Rejection, RenewalPolicy, Saved, StoreError, StoreKey, Stored, SystemClock,
+    TokenError, TokenStore,
 };
 
 // What the signatures of `fetch` and `client()` name.

@@ -1,15 +1,23 @@
 //! The access token, kept and renewed.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use pan123_token::{AccessToken, BaseUrl, Credentials, Origins};
+use pan123_token::http::Request;
+use pan123_token::{AccessToken, Authorization, BaseUrl, Credentials, Origins};
 use pan123_token_cache::{Rejection, TokenError};
+use pan123_token_provider::{Provider, Turn, Wanted};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::builder::TokenProviderBuilder;
-use crate::runtime;
-use crate::shared::Shared;
+use crate::driver::Driver;
+
+/// The longest time that a timer is set to at once.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Hands out the access token, and sees to it that there is one: fetched when it is first asked for, renewed in time,
 /// replaced when it was rejected. Cheap to clone; clones share the token.
@@ -27,20 +35,15 @@ use crate::shared::Shared;
 /// # }
 /// ```
 ///
-/// Nothing stands by in the background: whoever asks for a token when one is due starts its renewal, as a task of its own,
-/// one at a time. So the `async` methods need a tokio runtime with its timer on; the others need none. Callers may sit on
-/// different runtimes.
+/// Nothing runs in the background while there is nothing to do: a caller who asks for a token when one is due starts its
+/// renewal, off this call, one at a time. So the `async` methods need a tokio runtime with its timer on; the others need
+/// none. Callers may run on different runtimes, and those may end or sleep: see
+/// [`runtime`](TokenProviderBuilder::runtime).
 #[derive(Clone)]
 pub struct TokenProvider {
-    pub(crate) source: Source,
-    pub(crate) origins: Origins,
-    pub(crate) timeout: Duration,
-}
-
-#[derive(Clone)]
-pub(crate) enum Source {
-    Live(Arc<Shared>),
-    Fixed(AccessToken),
+    provider: Provider,
+    /// None where the token is fixed.
+    driver: Option<Arc<Driver>>,
 }
 
 impl TokenProvider {
@@ -49,24 +52,31 @@ impl TokenProvider {
         TokenProviderBuilder::new(credentials)
     }
 
-    /// For tests: hands out this token whenever it is asked, and never another. Its one origin is the official one.
+    pub(crate) fn driven(provider: Provider, driver: Driver) -> Self {
+        Self {
+            provider,
+            driver: Some(Arc::new(driver)),
+        }
+    }
+
+    /// For tests: hands out this token whenever it is asked, and never another. Its one origin is the official one, until
+    /// others are [allowed](Self::allow_origin).
     pub fn fixed(token: AccessToken) -> Self {
         Self {
-            source: Source::Fixed(token),
-            origins: Origins::of(&BaseUrl::default()),
-            timeout: Duration::ZERO,
+            provider: Provider::fixed(token),
+            driver: None,
         }
     }
 
     /// A token that can be used now.
     ///
-    /// One that is at hand is handed out at once, also while it is being renewed or its renewal fails. Without one,
-    /// callers wait for the renewal and share its result, a failure included; until the next attempt is due, the same
-    /// failure is everyone's answer at once.
+    /// A current one is handed out at once, also while it is being renewed or its renewal fails. Without one, callers wait
+    /// for the renewal and share its result, a failure included; until the next attempt is due, all get the same failure at
+    /// once. The first token of a provider whose store held none is handed out when it is saved, or 250 ms after it came.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future costs nothing: the renewal is a task of its own, and its result is kept.
+    /// Dropping the future costs nothing: the renewal runs off this call, and its result is kept.
     ///
     /// # Errors
     ///
@@ -75,41 +85,22 @@ impl TokenProvider {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, unless there is a token at hand that is not due.
+    /// Outside of a tokio runtime, unless there is a current token that is not due.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
-        match self.fresh() {
-            Some(token) => Ok(token),
-            None => Box::pin(self.wait(self.timeout)).await,
-        }
+        self.token_within(self.provider.timeout()).await
     }
 
     /// As [`token()`](Self::token), but gives up waiting after this time. What is under way goes on.
-    pub async fn token_within(&self, patience: Duration) -> Result<AccessToken, TokenError> {
-        match self.fresh() {
+    pub async fn token_within(&self, limit: Duration) -> Result<AccessToken, TokenError> {
+        match self.provider.fresh() {
             Some(token) => Ok(token),
-            None => Box::pin(self.wait(patience)).await,
+            // Apart, since a timer and a large future would cost more than all the rest.
+            None => Box::pin(self.wait(Wanted::Usable, limit)).await,
         }
     }
 
-    /// Asked first, without a timer or a large future, which would cost more than all the rest.
-    fn fresh(&self) -> Option<AccessToken> {
-        match &self.source {
-            Source::Live(shared) => shared.fresh(),
-            Source::Fixed(token) => Some(token.clone()),
-        }
-    }
-
-    async fn wait(&self, patience: Duration) -> Result<AccessToken, TokenError> {
-        match &self.source {
-            Source::Live(shared) => runtime::timeout(patience, shared.token())
-                .await
-                .unwrap_or(Err(TokenError::TimedOut(patience))),
-            Source::Fixed(token) => Ok(token.clone()),
-        }
-    }
-
-    /// Another token than the one at hand, though that may be fresh: a newer one from the store, or else a renewal. Others
-    /// are served the one at hand meanwhile. A provider that holds none yet wants another than the stored one.
+    /// Another token than the current one, though that may be fresh: a newer one from the store, or else a renewal. Other
+    /// callers get the current one meanwhile. A provider that holds none yet wants another than the stored one.
     ///
     /// # Cancel safety
     ///
@@ -117,73 +108,90 @@ impl TokenProvider {
     ///
     /// # Errors
     ///
-    /// As [`token()`](Self::token), within its time: also while the one at hand is still good.
+    /// As [`token()`](Self::token), within its time: also while the current one is still good.
     pub async fn refresh(&self) -> Result<AccessToken, TokenError> {
-        match &self.source {
-            Source::Live(shared) => runtime::timeout(self.timeout, shared.refresh())
-                .await
-                .unwrap_or(Err(TokenError::TimedOut(self.timeout))),
-            Source::Fixed(token) => Ok(token.clone()),
-        }
+        self.wait(Wanted::Refreshed, self.provider.timeout()).await
     }
 
-    /// The token that is at hand, if it can be used now. Asks nobody, and starts nothing.
+    /// The token after one that was rejected. Where none may come soon, none.
+    pub(crate) async fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
+        let wanted = Wanted::Replacing(rejected.fingerprint());
+        let token = self.wait(wanted, self.provider.timeout()).await.ok()?;
+        (token.secret() != rejected.secret()).then_some(token)
+    }
+
+    async fn wait(&self, wanted: Wanted, limit: Duration) -> Result<AccessToken, TokenError> {
+        let mut caller = self.provider.caller(wanted, limit);
+        let begun = Instant::now();
+        let mut timer = pin!(sleep(Duration::ZERO));
+        poll_fn(|context| {
+            loop {
+                match caller.turn(begun.elapsed(), context.waker()) {
+                    Turn::Done(result) => return Poll::Ready(result),
+                    Turn::Start(job, place) => {
+                        if let Some(driver) = &self.driver {
+                            driver.start(job, place);
+                        }
+                    }
+                    Turn::Wait(time) => {
+                        timer.as_mut().reset(Instant::now() + time.min(DAY));
+                        ready!(timer.as_mut().poll(context));
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// The token that is held, if it can be used now. Asks nothing, and starts nothing.
     pub fn current(&self) -> Option<AccessToken> {
-        match &self.source {
-            Source::Live(shared) => shared.current(),
-            Source::Fixed(token) => Some(token.clone()),
-        }
+        self.provider.current()
     }
 
-    /// Reports that a business call was refused because of this token
+    /// Reports that an API call was refused because of this token
     /// ([`token_rejected`](pan123_token::token_rejected)). The next calls of [`token()`](Self::token) see to it that it is
     /// replaced, as soon as that is allowed; the answer says when.
     ///
-    /// May be called often, and for a token that isn't at hand any more.
+    /// May be called often, and for a token that isn't the current one any more.
     pub fn reject(&self, token: &AccessToken) -> Rejection {
-        match &self.source {
-            Source::Live(shared) => shared.reject(token),
-            Source::Fixed(fixed) if fixed.secret() == token.secret() => Rejection::Suspect {
-                replaceable_in: Duration::MAX,
-            },
-            Source::Fixed(_) => Rejection::NotCurrent,
-        }
+        self.provider.reject(token)
     }
 
-    /// Waits until nothing is under way any more; false where that takes longer than this. For a program that is about to
-    /// end, and would take a token with it that isn't in the store yet.
-    pub async fn settle(&self, patience: Duration) -> bool {
-        match &self.source {
-            Source::Live(shared) => runtime::timeout(patience, shared.settle()).await.is_ok(),
-            Source::Fixed(_) => true,
-        }
+    /// Waits until what is under way is done and saved, and every event is delivered; false where that takes longer than
+    /// this. For a program that is about to end.
+    pub async fn flush(&self, limit: Duration) -> bool {
+        let mut flush = self.provider.flush();
+        let done = poll_fn(|context| {
+            if flush.is_done(context.waker()) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        timeout(limit, done).await.is_ok()
     }
 
-    /// The token after one that was rejected.
-    pub(crate) async fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
-        let token = self.token().await.ok()?;
-        if token.secret() != rejected.secret() {
-            return Some(token);
-        }
-        // The store may be asked for a newer one right now.
-        self.settle(self.timeout).await;
-        self.current()
+    /// From now on, API calls may carry the token to this server, too: to an upload host that the API has named, say. All
+    /// clones and layers of this provider see it at once.
+    pub fn allow_origin(&self, base_url: &BaseUrl) {
+        self.provider.allow_origin(base_url);
     }
 
-    /// Where business calls may carry the token.
-    pub fn origins(&self) -> &Origins {
-        &self.origins
+    /// Where API calls may carry the token now.
+    pub fn origins(&self) -> Origins {
+        self.provider.origins()
+    }
+
+    /// Permission to put the token on this request.
+    pub(crate) fn authorization<B>(&self, request: &Request<B>) -> Option<Authorization> {
+        self.provider.authorization(request)
     }
 }
 
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("TokenProvider");
-        match &self.source {
-            Source::Live(shared) => debug.field("operation", &shared.means.operation),
-            Source::Fixed(token) => debug.field("fixed", token),
-        };
-        debug.field("origins", &self.origins);
-        debug.finish_non_exhaustive()
+        f.debug_tuple("TokenProvider")
+            .field(&self.provider)
+            .finish()
     }
 }

@@ -136,23 +136,21 @@ impl Caller {
             state.could_not_start(why, now);
             nothing_due = state.nothing_due(now);
         }
+        let token = state.cache.snapshot().token(now).cloned();
+        self.waits |= token.is_none();
         let mut wait = self.limit.saturating_sub(waited);
         if nothing_due.is_none() {
             let jobs_stand = &mut self.jobs_stand;
-            let mut stood = Duration::ZERO;
             let place = state.place_for_job(|draws| {
-                stood = jobs_stand.of(draws, waited);
-                stood >= JOB_PATIENCE
+                let left = left(JOB_PATIENCE, jobs_stand.of(draws, waited));
+                wait = wait.min(left.unwrap_or(wait));
+                left.is_none()
             });
             if let Some(place) = place {
                 return Turn::Start(Job::new(live, state), place);
             }
-            if let Some(left) = left(JOB_PATIENCE, stood) {
-                wait = wait.min(left);
-            }
         }
 
-        let token = state.cache.snapshot().token(now).cloned();
         let token = token.filter(|token| self.is_wanted(token, nothing_due, state));
         if let Some(token) = token {
             let saving = self.waits && state.first_token == FirstToken::Saving;
@@ -162,7 +160,6 @@ impl Caller {
                 _ => Turn::Done(Ok(token)),
             };
         }
-        self.waits = true;
         if let Some((until, reason)) = nothing_due {
             let error = state.cache.token_error(until, reason, now);
             if let Some(error) = error.filter(|error| !is_lost_once(state, error)) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pan123_token_cache::Action;
+use pan123_token_cache::{Action, StoreStep};
 
 use crate::exchange::Exchange;
 use crate::live::Live;
@@ -59,7 +59,11 @@ impl Job {
         let now = self.live.clock.now();
         let mut state = self.live.lock();
         state.job_began();
-        let work = match state.draw(now) {
+        let action = state.draw(now);
+        if !matches!(action, Action::Store(StoreStep::Save(_))) {
+            state.first_token_is_had();
+        }
+        let work = match action {
             Action::Fetch(ticket) => {
                 let id = state.new_id();
                 state.exchange = Some(Slot {

@@ -200,6 +200,13 @@ impl State {
         }
     }
 
+    /// It was saved, or isn't going to be now.
+    pub(crate) fn first_token_is_had(&mut self) {
+        if self.first_token == FirstToken::Saving {
+            self.first_token = FirstToken::Had;
+        }
+    }
+
     pub(crate) fn wait(&mut self, id: u64, waker: &Waker) {
         self.waiters.insert(id, waker.clone());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pan123_token_cache::{AsyncTokenStore, StoreDone, StoreKey, StoreStep, TokenStore};
 
 use crate::live::Live;
-use crate::state::{Doing, FirstToken};
+use crate::state::Doing;
 
 /// One call to the store. From [`Job::next`](crate::Job::next).
 ///
@@ -77,7 +77,7 @@ impl Drop for StoreReport {
             state.job_does(self.job, Doing::Nothing);
             state.store_called = false;
             if self.saves {
-                state.first_token = FirstToken::Had;
+                state.first_token_is_had();
             }
             state.cache.stored(done, now);
             state.note_token(false, now);

@@ -21,7 +21,7 @@ fn builder(emulator: &Emulator, clock: &ManualClock) -> TokenProviderBuilder {
 /// What the platform says to a business call that is repeated where it may be.
 async fn call(provider: &TokenProvider, client: &Client, emulator: &Emulator) -> String {
     let service = AuthorizationLayer::new(provider.clone())
-        .repeat_with(|body: &Full<Bytes>| Some(body.clone()))
+        .retry_with(|body: &Full<Bytes>| Some(body.clone()))
         .layer(client.clone());
     let uri = format!("{}/api/v1/user/info", emulator.url());
     let request = Request::get(uri).body(Full::default()).unwrap();

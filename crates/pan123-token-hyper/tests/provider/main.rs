@@ -8,6 +8,8 @@
 )]
 
 mod authorization;
+#[cfg(feature = "rustls")]
+mod bundled;
 mod cancellation;
 mod clocks;
 #[cfg(feature = "rustls")]
@@ -19,6 +21,7 @@ mod paused_time;
 mod platform;
 mod rejection;
 mod renewal;
+mod runtimes;
 mod sharing;
 mod single_flight;
 mod tracing;

@@ -12,7 +12,7 @@ use pan123_token_cache::testing::ManualClock;
 type Body = Full<Bytes>;
 
 fn repeating(provider: &TokenProvider) -> AuthorizationLayer<Body> {
-    AuthorizationLayer::new(provider.clone()).repeat_with(|body: &Body| Some(body.clone()))
+    AuthorizationLayer::new(provider.clone()).retry_with(|body: &Body| Some(body.clone()))
 }
 
 /// A provider whose token is old enough to be replaced at once.
@@ -77,7 +77,7 @@ async fn a_rejection_without_a_body_is_one_too() {
 async fn a_body_that_can_be_sent_only_once_is_sent_once() {
     let (provider, platform, _) = set_up_with_old_token().await;
     let api = Api::new([json(401, REJECTION)]);
-    let once = AuthorizationLayer::new(provider.clone()).repeat_with(|_: &Body| None);
+    let once = AuthorizationLayer::new(provider.clone()).retry_with(|_: &Body| None);
     let response = once.layer(api.clone()).oneshot(get(URI)).await.unwrap();
     // The answer is the server's, and it is reported.
     assert_eq!(response.status(), 401);
