@@ -269,9 +269,13 @@ impl TokenCache {
             // Another cache's suspect that is to be replaced is no better.
             let replaceable = held.is_served_at(now) && stored.may_be_forced_at(now);
             // A `Date` that was wrong once must not keep a cache on a token that is due or suspect.
-            // Between two stores, only what is newer moves: or else two tokens of one second would change places for ever.
+            // Between two stores, only what is newer and good moves: or else two tokens would change places for ever.
             let newer = match tier {
-                Tier::Host => stored.life.issued_at > held.life.issued_at,
+                Tier::Host => {
+                    stored.life.issued_at > held.life.issued_at
+                        && !stored.is_suspect()
+                        && !stored.is_due_at(now)
+                }
                 Tier::Shared => {
                     stored.life.issued_at >= held.life.issued_at
                         || held.is_suspect()

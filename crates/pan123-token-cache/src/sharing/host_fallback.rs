@@ -18,6 +18,8 @@ pub(crate) struct HostFallback {
     loaded_at: Option<Duration>,
     /// The token that it holds, as far as is known.
     known: Option<Fingerprint>,
+    /// A copy is made again only from this time on: two stores that answer one and another shall not keep a cache busy.
+    copy_again_at: Duration,
     /// It failed, and isn't asked until this time.
     skip_until: Duration,
 }
@@ -28,6 +30,7 @@ impl HostFallback {
             owed: Owed::to(Tier::Host),
             loaded_at: None,
             known: None,
+            copy_again_at: Duration::ZERO,
             skip_until: Duration::ZERO,
         }
     }
@@ -54,7 +57,12 @@ impl HostFallback {
 
     /// What it is owed, or the steps to a copy of the held token: a look at what it holds, and a save where that is
     /// another.
-    pub(crate) fn pending(&mut self, held: Option<&Held>, now: Moment) -> Option<Pending> {
+    pub(crate) fn pending(
+        &mut self,
+        held: Option<&Held>,
+        policy: &RenewalPolicy,
+        now: Moment,
+    ) -> Option<Pending> {
         if !self.is_usable_at(now) {
             return None;
         }
@@ -62,7 +70,9 @@ impl HostFallback {
             if self.loaded_at.is_none() {
                 return Some(Pending::Load(Tier::Host));
             }
-            if self.known != Some(held.fingerprint) && !self.owed.is_unsaved() {
+            let is_copied = self.known == Some(held.fingerprint) || self.owed.is_unsaved();
+            if !is_copied && self.copy_again_at <= now.monotonic {
+                self.copy_again_at = now.monotonic.saturating_add(policy.lease_poll);
                 self.owed.save(self.known);
             }
         }

@@ -175,7 +175,7 @@ fn happen(host: &mut Host, incident: Incident, ticket: &mut Option<FetchTicket>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     /// No hot loop: a driver that carries steps out at once comes to something else to do.
     #[test]
