@@ -72,7 +72,10 @@ fn a_flush_waits_for_the_delivery_of_events() {
         panic!("{turn:?}");
     };
     let exchange = exchange(&mut job);
-    #[expect(clippy::disallowed_methods, reason = "the listener blocks its own thread")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the listener blocks its own thread"
+    )]
     let reporting = thread::spawn(move || exchange.finish(Err(crate::host::refused_port())));
     is_entered.recv().unwrap();
     let host = Host::new(false);
