@@ -111,13 +111,9 @@ impl Caller {
         if let Source::Live(place) = &mut self.source {
             place.wait_if(matches!(turn, Turn::Wait(_)), &mut state, waker);
         }
-        let events = live.publish(&mut state);
-        drop(state);
+        live.unlock(state, false);
         if let Some(ping) = ping {
             ping.wake();
-        }
-        if events {
-            live.deliver();
         }
         turn
     }
@@ -305,6 +301,7 @@ impl Flush {
         let mut state = live.lock();
         let done = state.is_idle(now);
         waiter.wait_if(!done, &mut state, waker);
+        live.unlock(state, false);
         done
     }
 }

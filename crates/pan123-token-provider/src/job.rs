@@ -81,19 +81,14 @@ impl Job {
             }
             Action::Wait { .. } => None,
         };
-        if work.is_some() {
-            state.job_does(self.id, Doing::Work);
-            let events = self.live.publish(&mut state);
-            drop(state);
-            if events {
-                self.live.deliver();
-            }
+        // In the same step in which nothing is found: from then on, callers start another.
+        self.ended = work.is_none();
+        if self.ended {
+            state.job_ended(self.id, true);
         } else {
-            self.ended = true;
-            drop(state);
-            let id = self.id;
-            self.live.change(|state, _| state.job_ended(id, true));
+            state.job_does(self.id, Doing::Work);
         }
+        self.live.unlock(state, self.ended);
         work
     }
 

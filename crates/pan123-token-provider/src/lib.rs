@@ -136,6 +136,8 @@
 
 mod caller;
 mod exchange;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod job;
 mod live;
 mod provider;

@@ -43,40 +43,37 @@ impl Live {
         lock(&self.state)
     }
 
-    /// Changes something, publishes what comes of it, and wakes all who wait for that.
+    /// Changes something, and wakes all who wait for what comes of it.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State, Moment) -> T) -> T {
         let now = self.clock.now();
         let mut state = self.lock();
         let result = change(&mut state, now);
-        let events = self.publish(&mut state);
-        Self::wake(state);
-        if events {
-            self.deliver();
-        }
+        self.unlock(state, true);
         result
     }
 
-    /// Under the lock, so that a newer snapshot never makes way for an older one; and only where it differs, since a
-    /// replacement visits every thread that ever read it. True where there are events to deliver.
-    #[must_use = "events are to be delivered"]
-    pub(crate) fn publish(&self, state: &mut State) -> bool {
+    /// Publishes what was done under the lock, and delivers the events of it.
+    ///
+    /// The snapshot is replaced under the lock, so that a newer one never makes way for an older one; and only where it
+    /// differs, since a replacement visits every thread that ever read it.
+    pub(crate) fn unlock(&self, mut state: MutexGuard<'_, State>, wake: bool) {
         let snapshot = state.cache.snapshot();
         if **self.published.load() != snapshot {
             self.published.store(Arc::new(snapshot));
         }
         state.collect_events();
-        !state.events.is_empty()
-    }
-
-    fn wake(mut state: MutexGuard<'_, State>) {
-        let waiters = state.take_waiters();
+        let deliver = !state.events.is_empty();
+        let waiters = wake.then(|| state.take_waiters());
         drop(state);
-        waiters.into_values().for_each(Waker::wake);
+        waiters.into_iter().flatten().for_each(|(_, it)| it.wake());
+        if deliver {
+            self.deliver();
+        }
     }
 
     /// Delivers one event after the other, without the lock. A thread that comes meanwhile, a listener's own among them,
     /// leaves its events to the one that is at it.
-    pub(crate) fn deliver(&self) {
+    fn deliver(&self) {
         let mut state = self.lock();
         if state.delivering || state.events.is_empty() {
             return;
@@ -95,6 +92,8 @@ impl Live {
             state = self.lock();
         }
         state.delivering = false;
-        Self::wake(state);
+        let waiters = state.take_waiters();
+        drop(state);
+        waiters.into_values().for_each(Waker::wake);
     }
 }

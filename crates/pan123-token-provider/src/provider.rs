@@ -117,8 +117,7 @@ impl Provider {
         {
             let mut state = live.lock();
             state.unauthorized(origin);
-            drop(state);
-            live.deliver();
+            live.unlock(state, false);
         }
         authorization
     }

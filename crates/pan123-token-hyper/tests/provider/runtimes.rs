@@ -5,14 +5,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pan123_token_cache::testing::MemoryStore;
+use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_hyper::{
     Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, SystemClock,
     TokenProvider, TokenStore,
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::platform::{HOUR, LIFETIME, Platform, SECOND, builder, set_up};
+use crate::platform::{HOUR, LIFETIME, Platform, SECOND, START, builder, set_up};
 
 const MOMENT: Duration = Duration::from_millis(50);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -119,24 +119,66 @@ fn a_program_that_blocks_once_a_minute_renews_with_one_request_at_the_end() {
 }
 
 #[test]
+fn a_program_that_blocks_once_a_minute_renews_in_time_on_a_runtime_that_is_always_driven() {
+    let clock = ManualClock::new(START);
+    let platform = Platform::new(clock.clone());
+    let driven = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .unwrap();
+    let provider = builder(&platform, clock.clone())
+        .runtime(driven.handle().clone())
+        .build()
+        .unwrap();
+    let (runtime, beside) = (runtime(), runtime());
+    let first = runtime.block_on(provider.token()).unwrap();
+    clock.advance(LIFETIME - 24 * HOUR);
+    let mut minutes_left = 24 * 60;
+    while runtime.block_on(provider.token()).unwrap() == first {
+        assert!(beside.block_on(provider.flush(SECOND)));
+        clock.advance(MINUTE);
+        minutes_left -= 1;
+    }
+    println!("renewed {minutes_left} minutes before the end");
+    assert!(minutes_left >= 12 * 60 - 2, "{minutes_left}");
+    assert_eq!(platform.requests(), 2);
+}
+
+#[test]
+fn a_runtime_that_jobs_are_pinned_to_and_that_has_ended_is_an_error_and_not_a_loop() {
+    let clock = SystemClock::new();
+    let platform = Platform::new(clock);
+    let ended = runtime();
+    let provider = builder(&platform, clock)
+        .runtime(ended.handle().clone())
+        .build()
+        .unwrap();
+    drop(ended);
+    let begun = Instant::now();
+    let error = runtime().block_on(provider.token()).unwrap_err();
+    assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+    let line = error.to_string();
+    assert!(line.contains("keep its runtime alive"), "{line}");
+    assert_eq!(platform.requests(), 0);
+}
+
+#[test]
 fn runtimes_that_end_before_anything_was_sent_cost_nothing() {
     let (provider, platform, clock) = set_up();
     let first = runtime().block_on(provider.token()).unwrap();
     // In the window for every seed.
     clock.advance(LIFETIME - 12 * HOUR);
+    let beside = runtime();
     for _ in 0..2 {
         runtime().block_on(provider.token()).unwrap();
+        // A minute is a long time for what was started elsewhere.
+        assert!(beside.block_on(provider.flush(SECOND)));
         clock.advance(MINUTE);
     }
-
-    let runtime = runtime();
     let mut minutes = 0;
-    while runtime.block_on(async {
-        let token = provider.token().await.unwrap();
-        // A program that lives on.
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        token == first
-    }) {
+    while beside.block_on(provider.token()).unwrap() == first {
+        assert!(beside.block_on(provider.flush(SECOND)));
         clock.advance(MINUTE);
         minutes += 1;
     }

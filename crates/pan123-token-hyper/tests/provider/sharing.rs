@@ -1,14 +1,17 @@
 //! Providers on one store.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use pan123_token_cache::testing::MemoryStore;
+use pan123_token_hyper::http::{Request, Response};
 use pan123_token_hyper::{
-    BaseUrl, Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenProvider,
-    TokenStore, TokioClock,
+    AsyncTokenStore, AuthorizationLayer, BaseUrl, Bytes, Fingerprint, Full, Lease, Owner, Record,
+    RenewalPolicy, Saved, StoreError, StoreKey, Stored, TokenProvider, TokenStore, TokioClock,
 };
+use tower::{Layer, ServiceExt};
 
 use crate::platform::{Platform, SECOND, builder, settle};
 
@@ -221,4 +224,92 @@ async fn a_provider_whose_calls_are_all_refused_disturbs_no_other() {
         "{}",
         host.platform.issued()
     );
+}
+
+/// The same store, asked asynchronously, with a pause in each call.
+struct Unhurried(Arc<Moody>);
+
+impl AsyncTokenStore for Unhurried {
+    async fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        tokio::time::sleep(SECOND / 10).await;
+        self.0.load(key)
+    }
+
+    async fn lease(
+        &self,
+        key: StoreKey,
+        owner: Owner,
+        term: Duration,
+    ) -> Result<Lease, StoreError> {
+        tokio::time::sleep(SECOND / 10).await;
+        self.0.lease(key, owner, term)
+    }
+
+    async fn save(
+        &self,
+        key: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        left: Duration,
+    ) -> Result<Saved, StoreError> {
+        tokio::time::sleep(SECOND / 10).await;
+        self.0.save(key, record, replaces, left)
+    }
+
+    async fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
+        tokio::time::sleep(SECOND / 10).await;
+        self.0.release(key, owner, cool)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_async_store_is_shared_as_a_blocking_one() {
+    let host = Host::new(Mood::Well);
+    let provider = || {
+        builder(&host.platform, host.clock)
+            .async_store(Unhurried(host.store.clone()))
+            .build()
+            .unwrap()
+    };
+    let (one, other) = (provider(), provider());
+    let begun = tokio::time::Instant::now();
+    assert_eq!(one.token().await.unwrap().secret(), "token-1");
+    // Look, lease, save.
+    assert_eq!(begun.elapsed(), SECOND * 3 / 10);
+    assert!(one.flush(SECOND).await);
+    assert_eq!(other.token().await.unwrap().secret(), "token-1");
+    assert_eq!(host.platform.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_waits_for_a_hanging_store_as_long_as_the_policy_says() {
+    let host = Host::new(Mood::Well);
+    let mut policy = RenewalPolicy::default();
+    policy.store_timeout = SECOND / 10;
+    let provider = builder(&host.platform, host.clock)
+        .store(host.store.clone())
+        .policy(policy)
+        .build()
+        .unwrap();
+    provider.token().await.unwrap();
+    assert!(provider.flush(SECOND).await);
+    host.store.set_mood(Mood::Hanging);
+
+    let refusing = tower::service_fn(async |_: Request<Full<Bytes>>| {
+        let refusal = r#"{"code":401,"message":"token is invalid","data":null}"#;
+        let mut response = Response::new(Full::new(Bytes::from_static(refusal.as_bytes())));
+        let json = "application/json".parse().unwrap();
+        response.headers_mut().insert("content-type", json);
+        Ok::<_, Infallible>(response)
+    });
+    let service = AuthorizationLayer::new(provider)
+        .retry_with(|body: &Full<Bytes>| Some(body.clone()))
+        .layer(refusing);
+    let begun = Instant::now();
+    let request = Request::get("https://open-api.123pan.com/api/v1/user/info");
+    let response = service.oneshot(request.body(Full::default()).unwrap());
+    assert_eq!(response.await.unwrap().status(), 200);
+    let waited = begun.elapsed();
+    println!("answered after {waited:?}");
+    assert!(waited >= SECOND / 10 && waited < SECOND, "{waited:?}");
 }
