@@ -92,6 +92,34 @@ pub trait TokenStore: Send + Sync {
     }
 }
 
+impl<S: TokenStore + ?Sized> TokenStore for &S {
+    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
+        (**self).load(key)
+    }
+
+    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
+        (**self).lease(key, owner, term)
+    }
+
+    fn save(
+        &self,
+        key: StoreKey,
+        record: &Record,
+        replaces: Option<Fingerprint>,
+        left: Duration,
+    ) -> Result<Saved, StoreError> {
+        (**self).save(key, record, replaces, left)
+    }
+
+    fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
+        (**self).release(key, owner, cooldown)
+    }
+
+    fn fallback(&self) -> Option<&dyn TokenStore> {
+        (**self).fallback()
+    }
+}
+
 /// A record as a store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {

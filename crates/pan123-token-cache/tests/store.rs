@@ -1,134 +1,60 @@
-//! The store in memory, by the suite that every store must pass.
-#![allow(clippy::expect_used, reason = "a panic is how a test reports")]
+//! Keys, errors, sessions and steps of a store.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test reports"
+)]
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pan123_token::{
-    AccessToken, BaseUrl, Credentials, Fingerprint, GetAccessToken, OffsetDateTime,
-};
-use pan123_token_cache::testing::{ManualClock, MemoryStore, conformance};
+use pan123_token::{AccessToken, BaseUrl, Credentials, GetAccessToken, OffsetDateTime};
+use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_cache::{
-    Lease, Moment, Owner, Record, Saved, StoreError, StoreKey, StoreSession, Stored, TokenStore,
+    Action, Blocking, Event, Moment, Record, RenewalPolicy, StoreError, StoreKey, StoreSession,
+    Stored, TokenCache, TokenStore,
 };
 
 #[test]
-fn the_store_in_memory_conforms() {
-    let clock = ManualClock::default();
-    let store = MemoryStore::new(clock.clone());
-    conformance(&store, &|time| clock.advance(time));
-}
-
-/// A store with one thing wrong.
-struct Broken {
-    memory: MemoryStore,
-    fault: Fault,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    LosesRecords,
-    TakesOlderRecords,
-    RefusesWhatWasReadUnderTheLease,
-    GrantsEveryone,
-    GrantsNobodyTwice,
-    LetsStrangersGiveBack,
-    ForgetsToCool,
-    MixesKeys,
-    LeasesForEver,
-}
-
-impl TokenStore for Broken {
-    fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
-        if self.fault == Fault::LosesRecords {
-            return Ok(None);
-        }
-        self.memory.load(self.key(key))
-    }
-
-    fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
-        let key = self.key(key);
-        match self.fault {
-            Fault::GrantsEveryone => Ok(Lease::Granted(self.memory.load(key)?)),
-            Fault::GrantsNobodyTwice => {
-                let owner = Owner(owner.0 ^ rand());
-                self.memory.lease(key, owner, term)
+fn an_async_store_carries_out_steps_and_has_no_fallback() {
+    let store = Blocking(Arc::new(MemoryStore::new(ManualClock::default())));
+    let key = StoreKey::new(&BaseUrl::default(), "my-id");
+    let policy = RenewalPolicy::default();
+    let mut cache = TokenCache::new(policy, 1).expect("it fits").with_fallback();
+    let mut names = Vec::new();
+    let ticket = loop {
+        match cache.poll(wall(1_000_010)) {
+            Action::Store(step) => {
+                names.push(step.name());
+                let mut running = pin!(step.run_async(&store, key));
+                let mut context = Context::from_waker(Waker::noop());
+                let Poll::Ready(done) = running.as_mut().poll(&mut context) else {
+                    panic!("a blocking store is pending");
+                };
+                cache.stored(done, wall(1_000_010));
             }
-            Fault::LeasesForEver => self.memory.lease(key, owner, 10 * term),
-            _ => self.memory.lease(key, owner, term),
+            Action::Fetch(ticket) => break ticket,
+            Action::Wait { .. } => panic!("a wait"),
         }
-    }
-
-    fn save(
-        &self,
-        key: StoreKey,
-        record: &Record,
-        replaces: Option<Fingerprint>,
-        left: Duration,
-    ) -> Result<Saved, StoreError> {
-        let key = self.key(key);
-        let replaces = match self.fault {
-            Fault::TakesOlderRecords => self.memory.load(key)?.map(|it| it.record.fingerprint()),
-            Fault::RefusesWhatWasReadUnderTheLease => None,
-            _ => replaces,
-        };
-        self.memory.save(key, record, replaces, left)
-    }
-
-    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        let key = self.key(key);
-        match self.fault {
-            Fault::ForgetsToCool => self.memory.release(key, owner, Duration::ZERO),
-            Fault::LetsStrangersGiveBack => {
-                for owner in 0..100 {
-                    self.memory.release(key, Owner(owner), cool)?;
-                }
-                Ok(())
-            }
-            _ => self.memory.release(key, owner, cool),
-        }
-    }
-}
-
-impl Broken {
-    fn key(&self, key: StoreKey) -> StoreKey {
-        if self.fault == Fault::MixesKeys {
-            return StoreKey::new(&BaseUrl::default(), "");
-        }
-        key
-    }
-}
-
-/// Never the same twice.
-fn rand() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static NEXT: AtomicU64 = AtomicU64::new(1 << 32);
-    NEXT.fetch_add(1 << 32, Ordering::Relaxed)
+    };
+    drop(ticket);
+    // The second is for the host's store, which is not the shared one.
+    assert_eq!(names, ["load", "load", "lease"]);
+    let event = cache.next_event();
+    let Some(Event::StoreFailed {
+        call: "load",
+        error,
+    }) = event
+    else {
+        panic!("{event:?}");
+    };
+    assert_eq!(error.to_string(), "it has no fallback");
 }
 
 #[test]
-fn the_suite_finds_each_fault() {
-    for fault in [
-        Fault::LosesRecords,
-        Fault::TakesOlderRecords,
-        Fault::RefusesWhatWasReadUnderTheLease,
-        Fault::GrantsEveryone,
-        Fault::GrantsNobodyTwice,
-        Fault::LetsStrangersGiveBack,
-        Fault::ForgetsToCool,
-        Fault::MixesKeys,
-        Fault::LeasesForEver,
-    ] {
-        let found = std::panic::catch_unwind(|| {
-            let clock = ManualClock::default();
-            let memory = MemoryStore::new(clock.clone());
-            conformance(&Broken { memory, fault }, &|time| clock.advance(time));
-        });
-        assert!(found.is_err(), "{fault:?} passed");
-    }
-}
-
-#[test]
-fn a_key_tells_addresses_and_clients_apart_and_no_secrets() {
+fn a_key_keeps_addresses_and_clients_apart_and_no_secrets() {
     let key = |url: &str, client_id| StoreKey::new(&url.parse().expect("a URL"), client_id);
     let official = key("https://open-api.123pan.com", "my-id");
     // SHA-256 of "pan123-token store key", a NUL, the URL, a NUL and the ID; its first 32 digits, as sha256sum prints them.
@@ -152,7 +78,7 @@ fn keys_errors_and_sessions_are_shown_in_one_line() {
         format!("{error:?}"),
         "StoreError(\"the disk\u{fffd}is full\")"
     );
-    let store = std::sync::Arc::new(MemoryStore::new(ManualClock::default()));
+    let store = Arc::new(MemoryStore::new(ManualClock::default()));
     let session = StoreSession::new(store, key);
     assert_eq!(
         format!("{session:?}"),
@@ -180,7 +106,7 @@ fn wall(seconds: u64) -> Moment {
 }
 
 #[test]
-fn what_is_left_is_told_by_the_stores_clock_or_else_by_the_hosts() {
+fn what_is_left_is_read_from_the_stores_clock_or_else_from_the_hosts() {
     let left_at = |left: Option<u64>, seconds| {
         let stored = Stored {
             record: record("a"),
@@ -201,9 +127,9 @@ fn what_is_left_is_told_by_the_stores_clock_or_else_by_the_hosts() {
 #[test]
 fn a_rejection_past_any_cache_marks_the_stored_token_and_no_other() {
     let clock = ManualClock::new(wall(1_000_010));
-    let store: std::sync::Arc<dyn TokenStore> = std::sync::Arc::new(MemoryStore::new(clock));
+    let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::new(clock));
     let key = StoreKey::new(&BaseUrl::default(), "my-id");
-    let session = StoreSession::new(std::sync::Arc::clone(&store), key);
+    let session = StoreSession::new(Arc::clone(&store), key);
     let (stored, other) = (record("stored").token, record("other").token);
     let reject = |token| session.reject(token, wall(1_000_010)).expect("it works");
     let suspect = || {

@@ -214,3 +214,20 @@ fn without_a_clock_of_the_stores_own_the_hosts_wall_clock_decides_what_is_left()
         assert!(host.served().is_none(), "{sent:?}");
     }
 }
+
+#[test]
+fn an_expiry_in_the_year_9900_counts_for_400_days() {
+    let year_9900 = Duration::from_secs(250_246_368_000);
+    let right_date = grant("a", START.wall, year_9900 - START.wall);
+    for result in [right_date, grant_without_date("a", year_9900)] {
+        let mut host = Host::alone();
+        host.fetch(result);
+        let (wait, reason) = host.wait();
+        assert_eq!(reason, Reason::Fresh);
+        assert!((399 * DAY..400 * DAY).contains(&wait), "{wait:?}");
+        host.pass(400 * DAY - MINUTE - SECOND);
+        assert!(host.served().is_some());
+        host.pass(SECOND);
+        assert!(host.served().is_none());
+    }
+}

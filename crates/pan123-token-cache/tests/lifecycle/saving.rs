@@ -241,3 +241,18 @@ fn a_token_that_was_fetched_without_the_store_is_offered_to_it_at_once() {
     assert_eq!(host.wait().1, Reason::Fresh);
     assert_eq!(store.stored().unwrap().token.secret(), "a");
 }
+
+#[test]
+fn what_is_learnt_while_a_save_is_under_way_is_saved_next() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    host.fetch_30_days("a");
+    let save = host.step();
+    assert_eq!(save.name(), "save");
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.run(save);
+    assert!(!store.stored().unwrap().suspect);
+    assert!(host.cache.is_unsaved());
+    host.wait();
+    assert!(store.stored().unwrap().suspect);
+}

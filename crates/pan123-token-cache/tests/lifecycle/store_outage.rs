@@ -185,3 +185,36 @@ fn assert_spread(hosts: &mut [Host], whole: Duration) {
         "{waits:?}"
     );
 }
+
+#[test]
+fn loads_that_go_well_prove_nothing_of_a_store_that_can_not_be_written() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    store.fail(&["lease", "save"]);
+    let ticket = host.ticket_without_the_store();
+    let waited = host.now().monotonic - START.monotonic;
+    assert!((27 * SECOND..29 * SECOND).contains(&waited), "{waited:?}");
+    assert!(
+        store
+            .called()
+            .iter()
+            .filter(|call| **call == "load")
+            .count()
+            > 10
+    );
+    drop(ticket);
+    assert!(!host.events().contains(&Event::StoreRecovered));
+}
+
+#[test]
+fn a_store_is_tried_4_times_however_short_the_patience_is() {
+    let clock = ManualClock::new(START);
+    let store = FaultyStore::new(&clock);
+    store.fail(&FaultyStore::ALL);
+    let shared: Arc<dyn TokenStore> = Arc::clone(&store) as Arc<dyn TokenStore>;
+    let mut policy = RenewalPolicy::default();
+    policy.store_patience = SECOND;
+    let mut host = Host::sharing_with(policy, &shared, &clock, 1);
+    let _ = host.ticket_without_the_store();
+    assert_eq!(store.called(), ["load"; 4]);
+}

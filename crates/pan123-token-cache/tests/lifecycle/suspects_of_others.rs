@@ -118,3 +118,22 @@ fn a_served_token_is_kept_before_a_newer_one_that_another_host_rejected() {
         assert_eq!(host.served().as_deref(), Some(served), "{suspect} {age:?}");
     }
 }
+
+#[test]
+fn a_host_that_holds_the_token_learns_that_another_rejected_it() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    host.fetch_30_days("a");
+    host.wait();
+    let mut marked = store.stored().unwrap();
+    marked.suspect = true;
+    store.put(&marked, 30 * DAY);
+    clock.advance(5 * MINUTE);
+    // It is served until there is another, which is fetched since it is old enough.
+    let ticket = host.ticket();
+    assert_eq!(host.served().as_deref(), Some("a"));
+    let result = grant("b", host.now().wall, 30 * DAY);
+    host.cache.fetched(ticket, result, host.now());
+    host.wait();
+    assert_eq!(store.stored().unwrap().forced, 1);
+}
