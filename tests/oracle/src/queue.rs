@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::clock::At;
+use crate::clock::At;
 
 struct Entry<E> {
     at: At,
