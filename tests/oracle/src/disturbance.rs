@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::judged::Broken;
+use crate::clock::At;
+use crate::rules::Broken;
 use crate::world::{Event, World};
 
 /// One of them.
@@ -51,6 +52,7 @@ impl World {
         match disturbance {
             Disturbance::Death { process, restart } => {
                 self.end_process(process);
+                self.faults.explained += 2;
                 self.faults.of_process(process, self.now + restart);
                 let life = self.processes[process].life;
                 self.queue
@@ -67,25 +69,23 @@ impl World {
                 }
                 self.hosts[host].asleep_until = until;
                 self.hosts[host].clock.freeze(self.now, frozen);
-                self.faults.of_host(host, until);
+                self.fault_of_host(host, until);
                 self.queue.put(until, Event::HostWakes(host));
             }
             Disturbance::Flush => {
                 self.stores.iter_mut().for_each(crate::store::Store::flush);
-                self.faults.of_store(self.now);
-                self.faults.flushes += 1;
+                self.faults.of_all_stores(self.now);
             }
             Disturbance::LeaseLost => {
                 self.stores
                     .iter_mut()
                     .for_each(crate::store::Store::lose_lease);
-                self.faults.of_store(self.now);
-                self.faults.leases_lost += 1;
+                self.faults.of_all_stores(self.now);
             }
             Disturbance::LockStuck { time } => {
                 let until = self.now + time;
                 self.stores.iter_mut().for_each(|store| store.stick(until));
-                self.faults.of_store(until);
+                self.faults.of_all_stores(until);
             }
             Disturbance::SecretRight { host } => self.hosts[host].secret_is_right = true,
             Disturbance::StoreAccess { host } => self.hosts[host].misconfigured = false,
@@ -107,7 +107,7 @@ impl World {
 
     /// Drivers read the time again.
     fn clocks_changed(&mut self, host: usize) -> Result<(), Broken> {
-        self.faults.of_host(host, self.now);
+        self.fault_of_host(host, self.now);
         if self.hosts[host].asleep_until > self.now {
             return Ok(());
         }
@@ -115,12 +115,25 @@ impl World {
             .filter(|process| self.processes[*process].host == host)
             .collect();
         for process in here {
+            let now = self.clock(process);
             if let Some(judged) = &mut self.processes[process].judged {
-                judged.clocks_changed();
+                judged.clocks_changed(now);
             }
             self.drive(process)?;
         }
         Ok(())
+    }
+
+    /// What holds a process back by its monotonic clock may do so for longer.
+    fn fault_of_host(&mut self, host: usize, until: At) {
+        for process in 0..self.processes.len() {
+            if self.processes[process].host == host {
+                let now = self.clock(process);
+                let judged = self.processes[process].judged.as_ref();
+                let held_back = judged.map_or(Duration::ZERO, |it| it.held_back(now));
+                self.faults.of_process(process, until + held_back);
+            }
+        }
     }
 
     pub(crate) fn host_wakes(&mut self, host: usize) -> Result<(), Broken> {
@@ -132,10 +145,14 @@ impl World {
     pub(crate) fn end_process(&mut self, number: usize) {
         let process = &mut self.processes[number];
         process.life += 1;
-        process.judged = None;
+        let judged = process.judged.take();
         process.waiting.clear();
         process.wake = None;
         process.ending = false;
+        self.faults.without_since[number] = None;
+        if let Some(judged) = judged {
+            self.pending.extend(judged.pending);
+        }
         if let Some(store) = process.store {
             self.stores[store].died(number);
         }

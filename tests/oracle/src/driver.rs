@@ -5,9 +5,11 @@ use std::time::Duration;
 use pan123_token::AccessToken;
 use pan123_token_cache::{Moment, Reason};
 
+use crate::account::FetchEnd;
 use crate::clock::At;
-use crate::judged::{Broken, Drawn};
+use crate::judged::Drawn;
 use crate::platform::token_id;
+use crate::rules::Broken;
 use crate::scenario::{MINUTE, SECOND};
 use crate::world::{Event, World};
 
@@ -162,7 +164,6 @@ impl World {
         self.say(process, || {
             format!("reject token {}: {answer:?}", token_id(token))
         });
-        self.faults.rejected(process, token_id(token));
         self.drive(process)
     }
 
@@ -258,8 +259,16 @@ impl World {
         let Some(judged) = &mut self.processes[process].judged else {
             return Ok(());
         };
-        for event in judged.events()? {
+        let (events, ends) = (judged.events()?, judged.take_ends());
+        for event in events {
             self.say(process, || format!("event: {event:?}"));
+        }
+        let rest = self.policy(process).backoff_cap_serving;
+        for end in ends {
+            self.faults.fetch_ended(process, self.now, end, rest);
+            if end == FetchEnd::MaybeIssued {
+                self.count_lost_reply(process);
+            }
         }
         Ok(())
     }
@@ -305,7 +314,6 @@ impl World {
 
     pub(crate) fn job_ends(&mut self, process: usize, life: u32) -> Result<(), Broken> {
         if self.processes[process].life == life && self.processes[process].judged.is_some() {
-            self.faults.of_process(process, self.now);
             self.end_process(process);
         }
         Ok(())

@@ -6,8 +6,9 @@ use pan123_token::{Cause, FetchError, Grant};
 use pan123_token_cache::Moment;
 
 use crate::clock::At;
-use crate::judged::{Broken, Ticket};
+use crate::judged::Ticket;
 use crate::platform::{Reply, token_id};
+use crate::rules::Broken;
 use crate::world::{Event, World};
 
 /// One request for a token.
@@ -61,6 +62,9 @@ impl World {
         };
         if dropped {
             self.say(process, || "the ticket is dropped".to_owned());
+        }
+        if dropped || overdue || superseded {
+            self.faults.of_process(process, self.now + timeout);
         }
         self.exchanges.push(Exchange {
             process,
@@ -205,9 +209,7 @@ impl World {
         let Some(judged) = &mut self.processes[process].judged else {
             return Ok(());
         };
-        let ended = judged.fetched(ticket, result, now)?;
-        self.faults
-            .fetch_ended(process, self.now, &ended, self.scenario.hosts.len());
+        judged.fetched(ticket, result, now)?;
         self.events(process)?;
         self.serve_waiting(process)?;
         self.drive(process)

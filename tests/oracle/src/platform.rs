@@ -70,7 +70,6 @@ pub(crate) struct Habits {
 /// What is true of a token, whatever a host believes.
 #[derive(Clone, Debug)]
 pub(crate) struct Truth {
-    pub(crate) issued: At,
     pub(crate) expires: At,
     pub(crate) evicted: bool,
     /// The reply told its lifetime truly.
@@ -220,7 +219,6 @@ impl Platform {
             second + self.habits.lifetime
         };
         self.tokens.push(Truth {
-            issued: now,
             expires,
             evicted: false,
             honest: date == DateHeader::Right

@@ -138,6 +138,7 @@ struct Kept {
     record: Record,
     form: String,
     writer: Version,
+    saved_at: At,
     ends: At,
 }
 
@@ -186,9 +187,11 @@ impl Store {
         }
     }
 
-    /// What it keeps, as one would see it who can read it all.
-    pub(crate) fn record(&self, now: At) -> Option<&Record> {
-        self.kept_at(now).map(|kept| &kept.record)
+    /// What a process of this version could read, and since when it is there.
+    pub(crate) fn readable(&self, version: Version, now: At) -> Option<(&Record, At)> {
+        let kept = self.kept_at(now)?;
+        let ours = matches!(version, Version::Ours | Version::Older);
+        (!ours || kept.writer != Version::Unreadable).then_some((&kept.record, kept.saved_at))
     }
 
     fn kept_at(&self, now: At) -> Option<&Kept> {
@@ -201,16 +204,6 @@ impl Store {
         self.lease
             .filter(|lease| lease.process == process && now < lease.ends)
             .map(|lease| lease.ends.saturating_sub(now))
-    }
-
-    /// The process whose lease runs.
-    pub(crate) fn holder(&self, now: At) -> Option<usize> {
-        let lease = self.lease.filter(|lease| now < lease.ends)?;
-        Some(lease.process)
-    }
-
-    pub(crate) fn cooldown(&self) -> At {
-        self.cooldown
     }
 
     /// Carries out a step.
@@ -324,6 +317,7 @@ impl Store {
             record,
             form,
             writer: caller.version,
+            saved_at: caller.now,
             ends: caller.now + call.left,
         });
         Ok(Saved::Kept)

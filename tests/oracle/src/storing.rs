@@ -5,8 +5,9 @@ use std::sync::Arc;
 use pan123_token_cache::{StoreError, StoreStep, TokenStore};
 
 use crate::exchange::is_within;
-use crate::judged::{Asked, Broken};
+use crate::judged::Asked;
 use crate::platform::token_id;
+use crate::rules::Broken;
 use crate::scenario::{MINUTE, SECOND};
 use crate::store::{Answer, Caller, Condition};
 use crate::world::{Event, World};
@@ -16,7 +17,8 @@ impl World {
         self.say(process, || format!("store: {}", asked.step.name()));
         if self.is_faulty() && self.random.chance(self.scenario.store.step_dropped) {
             self.say(process, || "the step is dropped".to_owned());
-            self.faults.of_process(process, self.now);
+            let timeout = self.policy(process).store_timeout;
+            self.faults.of_store_call(process, self.now + timeout);
             return;
         }
         let latency = self.scenario.store.latency;
@@ -35,7 +37,7 @@ impl World {
         if faulty && self.random.chance(self.scenario.store.slow) {
             let timeout = self.policy(process).store_timeout;
             back = self.random.between(timeout, timeout * 20);
-            self.faults.of_store(self.now + back);
+            self.faults.of_store_call(process, self.now + timeout);
         }
         let answer = self.answer(process, &asked.step, condition);
         self.say(process, || {
@@ -43,7 +45,7 @@ impl World {
             format!("the store, {condition:?}, {name}: {shown}")
         });
         if answer.error().is_some() {
-            self.faults.of_store_call(process, self.now, condition);
+            self.faults.of_store_call(process, self.now);
         }
         self.queue.put(
             self.now + back,

@@ -13,10 +13,11 @@ use crate::clock::{At, HostClock};
 use crate::disturbance::Disturbance;
 use crate::exchange::Exchange;
 use crate::faults::Faults;
-use crate::judged::{Asked, Broken, Judged};
+use crate::judged::{Asked, Judged};
 use crate::platform::{Platform, Reply};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::rules::Broken;
 use crate::scenario::{Job, SECOND, Scenario, Sharing};
 use crate::store::{Answer, Kind, Store, Version};
 use crate::tally::Tally;
@@ -41,7 +42,6 @@ pub(crate) struct Process {
     pub(crate) judged: Option<Judged>,
     pub(crate) store: Option<usize>,
     pub(crate) real: Option<Arc<dyn TokenStore>>,
-    seed: u64,
     /// Counts its lives; what was meant for an earlier one has no effect.
     pub(crate) life: u32,
     /// Callers that wait for a token, by when they give up.
@@ -84,6 +84,10 @@ pub(crate) struct World {
     pub(crate) processes: Vec<Process>,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) faults: Faults,
+    /// When something is planned to happen.
+    pub(crate) disturbed_at: Vec<At>,
+    /// Pending rules that were broken, the first time each.
+    pub(crate) pending: Vec<Broken>,
     pub(crate) tally: Tally,
     pub(crate) hash: DefaultHasher,
     /// What happened, if that is wanted.
@@ -138,6 +142,8 @@ impl World {
             processes: Vec::new(),
             exchanges: Vec::new(),
             faults: Faults::default(),
+            disturbed_at: Vec::new(),
+            pending: Vec::new(),
             tally: Tally::default(),
             hash: DefaultHasher::new(),
             trace: traced.then(Vec::new),
@@ -148,7 +154,8 @@ impl World {
             scenario,
         };
         world.set_up_processes();
-        world.faults.plan(&world.scenario, world.processes.len());
+        world.faults = Faults::of_fleet(world.processes.len());
+        world.disturbed_at = disturbances.iter().map(|(at, _)| *at).collect();
         for (at, disturbance) in disturbances {
             world.queue.put(at, Event::Disturbs(disturbance));
         }
@@ -182,7 +189,6 @@ impl World {
                     judged: None,
                     store,
                     real: None,
-                    seed,
                     life: 0,
                     waiting: Vec::new(),
                     wake: None,
@@ -209,23 +215,16 @@ impl World {
         if self.processes[number].store.is_some() {
             cache = cache.sharing();
         }
-        let checked = self.scenario.checked;
-        let judged = Judged::new(
-            cache,
-            policy,
-            self.processes[number].store.is_some(),
-            checked,
-        );
+        let mut judged = Judged::new(cache, policy, self.processes[number].store.is_some());
+        if !self.scenario.checked {
+            judged = judged.unchecked();
+        }
         self.processes[number].judged = Some(judged);
         if let Some(open) = &self.open {
             // Closed before it is opened anew, as by a process.
             self.processes[number].real = None;
             self.processes[number].real = Some(open(host));
         }
-    }
-
-    pub(crate) fn first_seed(&self, number: usize) -> u64 {
-        self.processes[number].seed
     }
 
     pub(crate) fn clock(&self, process: usize) -> Moment {

@@ -35,15 +35,19 @@ pub struct Worst {
 }
 
 impl Row {
+    /// With this seed.
+    pub fn scenario(&self, seed: u64) -> Scenario {
+        Scenario {
+            seed,
+            ..(self.scenario)()
+        }
+    }
+
     /// Runs it.
     pub fn run(&self) -> Worst {
         let mut worst = Worst::default();
         for seed in 1..=self.runs {
-            let scenario = Scenario {
-                seed,
-                ..(self.scenario)()
-            };
-            let Outcome { tally, broken, .. } = run(scenario, false);
+            let Outcome { tally, broken, .. } = run(self.scenario(seed), false);
             let note = (self.note)(&tally);
             if !note.is_empty() {
                 worst.notes.push(note);
