@@ -11,6 +11,9 @@ use crate::platform::{TokenId, token_id};
 use crate::rules::{self, Broken, Check};
 use crate::store::Answer;
 
+/// Accounts that differ by less say the same.
+const ROUNDING: Duration = Duration::from_micros(100);
+
 /// How a fetch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchEnd {
@@ -117,6 +120,8 @@ pub(crate) struct Account {
     pub(crate) holds_lease_until: Option<Duration>,
     /// Under a lease that is not released yet: until when it must cool down.
     pub(crate) cooldown_until: Option<Duration>,
+    /// Whether the last fetch was drawn under a lease.
+    pub(crate) was_leased: bool,
     /// For how long the last lease that was denied is not to be had, by the monotonic clock.
     pub(crate) denied_until: Duration,
     /// A token that the store doesn't have yet, with how many forced renewals may have led to it, and since when.
@@ -170,6 +175,7 @@ impl Account {
             lease: None,
             holds_lease_until: None,
             cooldown_until: None,
+            was_leased: false,
             denied_until: Duration::ZERO,
             unsaved: None,
             must_save: None,
@@ -223,25 +229,40 @@ impl Account {
         now.monotonic < self.excused_until
     }
 
+    fn later_than_held(&self, life: &Life) -> bool {
+        let held = self.held_lives();
+        held.iter().all(|it| life.expires_at > it.expires_at)
+    }
+
     fn learn(&mut self, token: TokenId, life: Life) {
+        if self.held == Some(token) && self.later_than_held(&life) {
+            // The same token with a later expiry is a success.
+            self.renewed();
+        }
         let lives = self.lives.entry(token).or_default();
+        let close = |one: Duration, other: Duration| one.abs_diff(other) < ROUNDING;
         let same = |it: &Life| {
-            let left = it.left_at(life.since);
             it.expires_at == life.expires_at
+                && it.issued_at == life.issued_at
+                && it.lifetime == life.lifetime
                 && it.forced == life.forced
                 && it.maybe_issued == life.maybe_issued
-                && left.abs_diff(life.left) < Duration::from_millis(1)
-                && it.age_at(life.since).abs_diff(life.age) < Duration::from_millis(1)
+                && close(it.left_at(life.since), life.left)
+                && close(it.age_at(life.since), life.age)
         };
         if lives.iter().any(same) {
             return;
         }
-        if lives.len() >= 12 {
-            lives.remove(6);
+        if lives.len() >= 96 {
+            // The first ones are what the cache took; clocks that drift make the others.
+            lives.remove(24);
         }
         lives.push(life);
         if self.lives.len() > 24 {
-            let oldest = self.lives.keys().find(|it| Some(**it) != self.held);
+            let oldest = self
+                .lives
+                .keys()
+                .find(|it| Some(**it) != self.held && **it != token);
             if let Some(oldest) = oldest.copied() {
                 self.lives.remove(&oldest);
             }
@@ -263,6 +284,7 @@ impl Account {
                 FlightKind::Step { writes, .. } => {
                     self.call_failed(flight.ends, writes, false);
                     self.lease = None;
+                    self.holds_lease_until = None;
                 }
             }
         }
@@ -273,8 +295,9 @@ impl Account {
     pub(crate) fn fetch_begins(&mut self, number: u64, timeout: Duration, now: Moment) {
         if let Some(at) = self.failed_at.take() {
             let gap = now.monotonic.saturating_sub(at);
+            let by_itself = now.monotonic > self.not_before + Duration::from_secs(1);
             // By the eighth failure each backoff has come to its cap.
-            if self.failures >= 8 {
+            if self.failures >= 8 && by_itself {
                 self.gaps.push(gap);
             } else {
                 self.gaps.clear();
@@ -304,6 +327,11 @@ impl Account {
             .collect();
         if let Some(held) = self.held {
             next.extend(self.lives_of(held).iter().map(|life| of(held, life)));
+            if !self.was_rejected(held) {
+                // That it is suspect is hearsay, which it may not have taken.
+                let good = |life: &Life| life.forced_next(false, now, &self.policy);
+                next.extend(self.lives_of(held).iter().map(good));
+            }
         }
         if next.is_empty() {
             next.push(0);
@@ -314,6 +342,7 @@ impl Account {
     fn fetch_ended(&mut self, leased: bool, at: Duration) {
         self.last_end = Some(at);
         self.lease = None;
+        self.was_leased = leased;
         if leased {
             self.cooldown_until = Some(at + self.policy.min_interval);
         }
@@ -358,7 +387,7 @@ impl Account {
             FetchEnd::RateLimited(retry_after) => {
                 let until = now.monotonic + retry_after.unwrap_or_default();
                 self.not_before = self.not_before.max(until);
-                if self.cooldown_until.is_some() {
+                if self.was_leased {
                     self.cooldown_until = self.cooldown_until.max(Some(self.not_before));
                 }
             }
@@ -507,6 +536,8 @@ impl Account {
         if let Some(error) = answer.error() {
             self.call_failed(now.monotonic, writes, error.is_misconfigured());
             self.lease = None;
+            // A release that failed leaves it to its term.
+            self.holds_lease_until = None;
             return None;
         }
         let stuck = matches!(answer, Answer::Lease(Ok(Lease::Stuck(_))));

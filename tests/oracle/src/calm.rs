@@ -59,9 +59,8 @@ impl World {
             let busy = account.in_flight.is_some()
                 || !process.waiting.is_empty()
                 || process.job.is_some()
-                || account.is_suspect(token)
+                || (account.is_suspect(token) || account.unsaved.is_some())
                     && now.monotonic.saturating_sub(account.changed_at) < HOUR * 2
-                || account.unsaved.is_some()
                 || account.refresh != Refresh::No
                 || account
                     .holds_lease_until

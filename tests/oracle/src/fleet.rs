@@ -83,7 +83,8 @@ impl World {
     /// What this process could read in the store: the token, since when, and its date.
     pub(crate) fn stored_for(&self, process: usize) -> Option<(TokenId, At, pan123_token::OffsetDateTime)> {
         let store = &self.stores[self.processes[process].store?];
-        if self.processes[process].real.is_some() {
+        let host = &self.hosts[self.processes[process].host];
+        if self.processes[process].real.is_some() || host.misconfigured {
             return None;
         }
         let version = self.hosts[self.processes[process].host].version;
@@ -191,7 +192,7 @@ impl World {
             + lazy
             + SECOND;
         let turns = u32::try_from(self.processes.len()).unwrap_or(1);
-        let alone = bound
+        let alone = bound * 2
             + policy.lease_term * 2
             + policy.store_timeout * 6
             + policy.min_interval * turns

@@ -140,6 +140,7 @@ impl Judged {
             Action::Fetch(ticket) => self.fetch(ticket, now)?,
             Action::Store(step) => self.call(step, now)?,
             Action::Wait { until, reason } => {
+                self.drop_late_lease(now);
                 let mut checks = self.account.may_wait(until, now);
                 checks.push(self.account.renews_early(now));
                 self.all(checks)?;

@@ -19,7 +19,7 @@ pub const PENDING: &[&str] = &[
     "four-tries",
     "misconfigured-is-no-outage",
     "fleet-counts-lost-replies",
-    "two-lost-replies-wait-for-the-last-quarter",
+    "one-more-in-the-last-quarter",
     "seekers-adopt",
     "healthy-hosts-go-first",
 ];

@@ -6,6 +6,7 @@ use pan123_token_cache::{Moment, Rejection};
 
 use super::{Check, ensure};
 use crate::account::Account;
+use crate::life::Life;
 use crate::platform::TokenId;
 
 /// Accounts of one life may differ by so much: a store keeps milliseconds.
@@ -21,7 +22,7 @@ impl Account {
         })?;
         let alive = lives.iter().any(|life| {
             life.expires_at.unix_timestamp_nanos() == expires_at
-                && life.is_usable_at(now, &self.policy)
+                && life.left_at(now) + ROUNDING > life.margin(&self.policy)
         });
         ensure(alive, 1, "never-dead", || {
             let left = lives.iter().map(|life| life.left_at(now)).max();
@@ -90,10 +91,13 @@ impl Account {
         match (self.held == Some(token), answer) {
             (false, Rejection::NotCurrent) => Ok(()),
             (true, Rejection::Suspect { replaceable_in }) => {
-                let right = self.lives_of(token).iter().any(|life| {
-                    let left = life.min_age(&self.policy).saturating_sub(life.age_at(now));
-                    left.abs_diff(replaceable_in) <= ROUNDING
-                });
+                let left = |life: &Life| {
+                    life.min_age(&self.policy).saturating_sub(life.age_at(now))
+                };
+                let left: Vec<_> = self.lives_of(token).iter().map(left).collect();
+                let (least, most) = (left.iter().min(), left.iter().max());
+                let right = least.is_some_and(|it| *it <= replaceable_in + ROUNDING)
+                    && most.is_some_and(|it| replaceable_in <= *it + ROUNDING);
                 ensure(right, 7, NAME, || {
                     format!("token {token} is said to be replaceable in {replaceable_in:?}")
                 })

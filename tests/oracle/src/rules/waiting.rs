@@ -112,6 +112,11 @@ impl Account {
 
     /// Rule 12: the driver isn't kept busy at one instant.
     pub(crate) fn not_spinning(&mut self, now: Moment) -> Check {
+        let since = now.monotonic.saturating_sub(self.last_poll);
+        if let Some(unsaved) = self.unsaved.as_mut().filter(|_| since > SECOND * 60) {
+            // It was not asked in between.
+            unsaved.since = now.monotonic;
+        }
         if now.monotonic == self.last_poll {
             self.polls_at_once += 1;
         } else {
