@@ -11,7 +11,6 @@ pub mod adapters;
 pub mod fleet;
 pub mod providers;
 pub mod scripted;
-pub mod simulation;
 pub mod vector;
 
 /// The programs of the README, as doctests.

@@ -18,8 +18,8 @@ use std::thread;
 use pan123_token_cache::testing::MemoryStore;
 use pan123_token_cache::{SystemClock, TokenStore};
 use pan123_token_file::FileStore;
+use pan123_token_oracle::{OpenStore, Scenario, Sharing, run_over};
 use pan123_token_redis::RedisStore;
-use pan123_token_tests::simulation::{OpenStore, Scenario, Sharing, run_over};
 
 /// Runs so many seeds beside each other, each over a store of its own.
 fn all_rules_hold(sharing: Sharing, seeds: u64, open: impl Fn(u64) -> OpenStore) {

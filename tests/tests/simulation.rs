@@ -50,12 +50,28 @@ fn holds(seed: u64) -> Vec<&'static str> {
 #[test]
 fn the_figures_of_the_fleet_s_law_are_no_worse() {
     let rows = figures::rows();
-    let row = |name: &str| rows.iter().find(|row| row.name == name).unwrap().run().tally;
+    let row = |name: &str| {
+        rows.iter()
+            .find(|row| row.name == name)
+            .unwrap()
+            .run()
+            .tally
+    };
     let always_401 = row("always-401");
-    assert!(always_401.issued <= 40 && always_401.unserved == 0, "{always_401:?}");
-    assert!(always_401.rejected * 1000 < always_401.calls, "{always_401:?}");
+    assert!(
+        always_401.issued <= 40 && always_401.unserved == 0,
+        "{always_401:?}"
+    );
+    assert!(
+        always_401.rejected * 1000 < always_401.calls,
+        "{always_401:?}"
+    );
     let store_down = row("store-down-1h-window");
-    assert_eq!((store_down.issued, store_down.unserved), (1, 0), "{store_down:?}");
+    assert_eq!(
+        (store_down.issued, store_down.unserved),
+        (1, 0),
+        "{store_down:?}"
+    );
     let upgrade = row("older-5-of-10");
     assert_eq!((upgrade.issued, upgrade.unserved), (1, 0), "{upgrade:?}");
     assert_eq!(row("cold-10000").issued, 1);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use pan123_token::{ErrorKind, FetchError, Grant};
+use pan123_token::{AccessToken, ErrorKind, FetchError, Grant, OffsetDateTime};
 use pan123_token_cache::{Lease, Moment, RenewalPolicy, StoreStep};
 
 use crate::life::Life;
@@ -94,6 +94,8 @@ pub(crate) struct Account {
     pub(crate) lives: BTreeMap<TokenId, Vec<Life>>,
     /// What a caller got last.
     pub(crate) held: Option<TokenId>,
+    /// With this expiry.
+    pub(crate) held_expires_at: Option<OffsetDateTime>,
     /// Whether a caller gets it still.
     pub(crate) serving: bool,
     /// Tokens that were rejected here: the last sixteen.
@@ -158,6 +160,7 @@ impl Account {
             shares,
             lives: BTreeMap::new(),
             held: None,
+            held_expires_at: None,
             serving: false,
             rejected: VecDeque::new(),
             suspects: Vec::new(),
@@ -254,8 +257,10 @@ impl Account {
             return;
         }
         if lives.len() >= 96 {
-            // The first ones are what the cache took; clocks that drift make the others.
-            lives.remove(24);
+            // Not one that it may have taken; clocks that drift make most of the others.
+            let other = |it: &Life| Some(it.expires_at) != self.held_expires_at;
+            let old = lives[24..].iter().position(other).unwrap_or(0);
+            lives.remove(24 + old);
         }
         lives.push(life);
         if self.lives.len() > 24 {
@@ -571,9 +576,12 @@ impl Account {
     fn leased(&mut self, lease: &Lease, asked: Moment, term: Duration, now: Moment) {
         match lease {
             Lease::Granted(stored) => {
-                let record = stored
-                    .as_ref()
-                    .map(|stored| (token_id(&stored.record.token), Life::of_stored(stored, asked)));
+                let record = stored.as_ref().map(|stored| {
+                    (
+                        token_id(&stored.record.token),
+                        Life::of_stored(stored, asked),
+                    )
+                });
                 let ends = asked.after(term);
                 self.lease = Some(LeaseSeen { ends, record });
                 self.holds_lease_until = Some(ends.monotonic);
@@ -646,9 +654,10 @@ impl Account {
     // Callers.
 
     /// What a caller gets now.
-    pub(crate) fn serves(&mut self, token: Option<TokenId>) {
+    pub(crate) fn serves(&mut self, token: Option<&AccessToken>) {
         self.serving = token.is_some();
-        let Some(token) = token else {
+        self.held_expires_at = token.map_or(self.held_expires_at, |it| Some(it.expires_at()));
+        let Some(token) = token.map(token_id) else {
             self.due_since = None;
             return;
         };

@@ -9,7 +9,7 @@ use crate::account::FetchEnd;
 use crate::clock::At;
 use crate::judged::Drawn;
 use crate::platform::token_id;
-use crate::rules::Broken;
+use crate::rules::{Broken, ensure};
 use crate::scenario::{MINUTE, SECOND};
 use crate::world::{Event, World};
 
@@ -220,6 +220,9 @@ impl World {
         });
         self.serve_waiting(process)?;
         self.check_alive(process)?;
+        if self.scenario.checked && self.random.chance(20) {
+            self.poll_earlier(process, until, reason, now)?;
+        }
         let Some(judged) = &mut self.processes[process].judged else {
             return Ok(());
         };
@@ -239,6 +242,26 @@ impl World {
             self.wake_at(process, until);
         }
         Ok(())
+    }
+
+    /// Rule 10: earlier monotonic times change nothing.
+    fn poll_earlier(
+        &mut self,
+        process: usize,
+        until: Moment,
+        reason: Reason,
+        now: Moment,
+    ) -> Result<(), Broken> {
+        let Some(judged) = &mut self.processes[process].judged else {
+            return Ok(());
+        };
+        let second = judged.poll_earlier(now, now.monotonic / 2)?;
+        ensure(
+            second == Some((until, reason)),
+            10,
+            "earlier-times-change-nothing",
+            || format!("{second:?} instead of {:?}", (until, reason)),
+        )
     }
 
     fn wake_at(&mut self, process: usize, until: Moment) {

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::clock::At;
-use crate::random::Random;
 use crate::disturbance::Disturbance;
 use crate::platform::{DateHeader, Repeat};
+use crate::random::Random;
 use crate::scenario::{DAY, HOUR, Host, MINUTE, SECOND, Scenario, other_policy};
 use crate::store::Version;
 
@@ -163,7 +163,10 @@ impl Scenario {
         let longest = longest.min(self.faults_end / 2);
         let lasts = random.between(longest / 20, longest);
         // Renewals are what trouble meets; half of it comes when the first token's window opens.
-        let window = self.hosts[0].policy.renewal_window.min(self.habits.lifetime / 5);
+        let window = self.hosts[0]
+            .policy
+            .renewal_window
+            .min(self.habits.lifetime / 5);
         let begins = if random.chance(500) && self.habits.lifetime < self.faults_end {
             random.between(
                 self.habits.lifetime.saturating_sub(window + longest),
@@ -214,7 +217,8 @@ impl Scenario {
                 for at in self.moments(random, 6) {
                     let most = random.pick(&[5, 600, 8 * 3600, 60 * 86_400]);
                     let (host, seconds) = (random.index(hosts), signed(random, most));
-                    self.disturbances.push((at, Disturbance::Jump { host, seconds }));
+                    self.disturbances
+                        .push((at, Disturbance::Jump { host, seconds }));
                 }
             }
             Fault::Suspends => {
@@ -286,7 +290,8 @@ impl Scenario {
                     if random.chance(400) {
                         self.hosts[host].wrong_secret = true;
                         let at = self.faults_end;
-                        self.disturbances.push((at, Disturbance::SecretRight { host }));
+                        self.disturbances
+                            .push((at, Disturbance::SecretRight { host }));
                     }
                 }
             }
@@ -318,7 +323,8 @@ impl Scenario {
             Fault::StuckLock => {
                 for at in self.moments(random, 2) {
                     let time = random.between(MINUTE, 20 * MINUTE).min(self.faults_end / 4);
-                    self.disturbances.push((at, Disturbance::LockStuck { time }));
+                    self.disturbances
+                        .push((at, Disturbance::LockStuck { time }));
                 }
             }
             Fault::MixedVersions => {

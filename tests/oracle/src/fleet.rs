@@ -81,7 +81,10 @@ impl World {
     }
 
     /// What this process could read in the store: the token, since when, and its date.
-    pub(crate) fn stored_for(&self, process: usize) -> Option<(TokenId, At, pan123_token::OffsetDateTime)> {
+    pub(crate) fn stored_for(
+        &self,
+        process: usize,
+    ) -> Option<(TokenId, At, pan123_token::OffsetDateTime)> {
         let store = &self.stores[self.processes[process].store?];
         let host = &self.hosts[self.processes[process].host];
         if self.processes[process].real.is_some() || host.misconfigured {
@@ -208,9 +211,12 @@ impl World {
         let without = now.saturating_sub(with_store);
         let checks = if others {
             let fair = bound.max(300 * SECOND);
-            vec![ensure(without <= fair, 12, "healthy-hosts-go-first", || {
-                format!("no token for {without:?}, while others fail by themselves")
-            })]
+            vec![ensure(
+                without <= fair,
+                12,
+                "healthy-hosts-go-first",
+                || format!("no token for {without:?}, while others fail by themselves"),
+            )]
         } else {
             let without_own = now.saturating_sub(own);
             vec![

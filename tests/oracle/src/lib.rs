@@ -18,7 +18,9 @@ mod queue;
 mod random;
 mod rules;
 mod scenario;
+pub mod script;
 mod store;
+pub mod stored;
 mod storing;
 mod tally;
 mod world;
@@ -26,8 +28,8 @@ mod world;
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use fault::Fault;
 pub use account::FetchEnd;
+pub use fault::Fault;
 pub use judged::{Asked, Drawn, Judged, Ticket};
 pub use rules::{Broken, PENDING};
 pub use scenario::{Scenario, Sharing};
@@ -82,7 +84,12 @@ fn carry_out(mut world: World) -> Outcome {
     };
     let mut pending = std::mem::take(&mut world.pending);
     for process in &mut world.processes {
-        pending.extend(process.judged.iter_mut().flat_map(|it| it.pending.drain(..)));
+        pending.extend(
+            process
+                .judged
+                .iter_mut()
+                .flat_map(|it| it.pending.drain(..)),
+        );
     }
     pending.sort_by_key(|broken| broken.name);
     pending.dedup_by_key(|broken| broken.name);

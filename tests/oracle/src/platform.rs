@@ -250,17 +250,13 @@ impl Platform {
             Reply::GatewayTimeout => (504, None, String::new()),
             Reply::Garbage => (200, None, "<html>".to_owned()),
         };
-        let mut response = http::Response::builder().status(status);
-        if let Some(seconds) = retry_after {
-            response = response.header("retry-after", seconds);
-        }
-        let response = response.body(body).unwrap();
-        OPERATION.with(|operation| operation.parse_response(&response).map_err(Into::into))
+        let retry_after = retry_after.map_or_else(String::new, |it| it.to_string());
+        reply_of(status, &retry_after, &body)
     }
 
     fn grant(&self, token: TokenId, date: DateHeader, at: At) -> Grant {
         let expires = START + self.tokens[token].expires - self.habits.expiry_behind;
-        let mut grant = GRANT.with(Grant::clone);
+        let mut grant = template_grant();
         grant.token = access_token(token, date_of(expires));
         let sent = Duration::from_secs((START + at).as_secs());
         grant.server_time = match date {
@@ -275,11 +271,25 @@ impl Platform {
 thread_local! {
     static OPERATION: GetAccessToken =
         GetAccessToken::new(Credentials::new("client", "a-secret-that-is-never-shown").unwrap());
-    /// A grant to change: only a reply makes one.
     static GRANT: Grant = OPERATION.with(|operation| {
         let body = r#"{"code":0,"data":{"accessToken":"t","expiredAt":"2026-03-23T15:48:37+08:00"}}"#;
         operation.parse_response(&http::Response::new(body)).unwrap()
     });
+}
+
+/// A grant to change: only a reply makes one.
+pub(crate) fn template_grant() -> Grant {
+    GRANT.with(Grant::clone)
+}
+
+/// What a client makes of a reply. `Retry-After` is absent where it is empty.
+pub(crate) fn reply_of(status: u16, retry_after: &str, body: &str) -> Result<Grant, FetchError> {
+    let mut response = http::Response::builder().status(status);
+    if !retry_after.is_empty() {
+        response = response.header("retry-after", retry_after);
+    }
+    let response = response.body(body).unwrap();
+    OPERATION.with(|operation| operation.parse_response(&response).map_err(Into::into))
 }
 
 /// What each token's secret begins with. Nothing that is printed may hold it.

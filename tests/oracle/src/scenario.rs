@@ -212,6 +212,8 @@ impl Scenario {
             Fault::SecondProgram,
             Fault::UnreadableVersions,
             Fault::SameToken,
+            Fault::WrongSecret,
+            Fault::Misconfigured,
         ];
         // Nor has it rest with more tokens than may live at a time.
         let stores = match sharing {

@@ -13,7 +13,7 @@ const HELP: &str = "\
 Simulates the token's life over virtual time and checks its rules after each step.
 
   simulate [--seeds FROM..TO] [--keep-going]     runs these seeds (default 0..1000)
-      simulate --seeds FROM..TO --until NAME     goes on until a seed breaks the rule of this name or number
+      simulate --seeds FROM..TO --until NAME,…   goes on until a seed breaks one of these rules
   simulate --seed N [--trace [LINES]]            runs one, and shows its last lines
   simulate --figures [--fleets 1,3,10] [--rows]  what life costs, as Markdown (default 1,3,10,100,1000)
       simulate --figures --rows                  the rows of the fleet's law alone
@@ -145,7 +145,9 @@ fn work(found: &Found, to: u64, keep_going: bool, until: Option<&str>) {
             return;
         }
         let outcome = run_seed(seed);
-        found.steps.fetch_add(outcome.tally.steps, Ordering::Relaxed);
+        found
+            .steps
+            .fetch_add(outcome.tally.steps, Ordering::Relaxed);
         if let Ok(mut pending) = found.pending.lock() {
             for broken in outcome.pending {
                 let (seeds, first) = pending.entry(broken.name).or_insert((0, seed));
@@ -156,8 +158,7 @@ fn work(found: &Found, to: u64, keep_going: bool, until: Option<&str>) {
         let Some(broken) = outcome.broken else {
             continue;
         };
-        let wanted =
-            until.is_none_or(|until| until == broken.name || until == broken.rule.to_string());
+        let wanted = until.is_none_or(|until| until.split(',').any(|name| name == broken.name));
         if wanted && !keep_going {
             found.stop.store(true, Ordering::Relaxed);
         }

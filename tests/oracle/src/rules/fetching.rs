@@ -132,9 +132,12 @@ impl Account {
                 "a fetch without a lease, though the store works".to_owned()
             });
         };
-        ensure(self.holds_a_fetch(lease.ends, now), 2, "fits-the-lease", || {
-            "a fetch that may outlast its lease".to_owned()
-        })
+        ensure(
+            self.holds_a_fetch(lease.ends, now),
+            2,
+            "fits-the-lease",
+            || "a fetch that may outlast its lease".to_owned(),
+        )
     }
 
     pub(crate) fn holds_a_fetch(&self, ends: Moment, now: Moment) -> bool {

@@ -32,9 +32,12 @@ impl Account {
         ensure(!again, 7, "rejected-is-not-taken-again", || {
             format!("token {token}, which was rejected here, was taken again")
         })?;
-        ensure(!self.is_withheld(token, now), 7, "suspect-is-withheld", || {
-            format!("token {token} was rejected, may be replaced, and is still handed out")
-        })
+        ensure(
+            !self.is_withheld(token, now),
+            7,
+            "suspect-is-withheld",
+            || format!("token {token} was rejected, may be replaced, and is still handed out"),
+        )
     }
 
     /// Rejected here, and old enough to be replaced, by each account of it.
@@ -91,9 +94,8 @@ impl Account {
         match (self.held == Some(token), answer) {
             (false, Rejection::NotCurrent) => Ok(()),
             (true, Rejection::Suspect { replaceable_in }) => {
-                let left = |life: &Life| {
-                    life.min_age(&self.policy).saturating_sub(life.age_at(now))
-                };
+                let left =
+                    |life: &Life| life.min_age(&self.policy).saturating_sub(life.age_at(now));
                 let left: Vec<_> = self.lives_of(token).iter().map(left).collect();
                 let (least, most) = (left.iter().min(), left.iter().max());
                 let right = least.is_some_and(|it| *it <= replaceable_in + ROUNDING)
