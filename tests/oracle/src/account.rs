@@ -498,14 +498,14 @@ impl Account {
             },
         });
         self.calls_at_once += 1;
-        if matches!(step, StoreStep::Load(_)) {
-            if let Some(before) = self.last_load.replace(now.monotonic)
-                && self.serving
-                && self.excused_until < before
-                && self.load_intervals.len() < 64
-            {
-                self.load_intervals.push(now.monotonic - before);
-            }
+        if matches!(step, StoreStep::Load(_))
+            && let Some(before) = self.last_load.replace(now.monotonic)
+            && self.serving
+            && self.excused_until < before
+            && self.load_intervals.len() < 64
+        {
+            let interval = now.monotonic.saturating_sub(before);
+            self.load_intervals.push(interval);
         }
     }
 

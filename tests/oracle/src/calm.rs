@@ -27,7 +27,7 @@ impl World {
         };
         let idle = self.scenario.idle.clone();
         if idle.contains(&at) {
-            let after = (at - idle.start).as_nanos() % every.as_nanos().max(1);
+            let after = at.saturating_sub(idle.start).as_nanos() % every.as_nanos().max(1);
             return Some(idle.end + Duration::from_nanos(u64::try_from(after).unwrap_or(0)));
         }
         if !self.scenario.skips_calm {

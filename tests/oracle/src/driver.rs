@@ -119,9 +119,9 @@ impl World {
         }
     }
 
-    pub(crate) fn callers_give_up(&mut self, process: usize, life: u32) -> Result<(), Broken> {
+    pub(crate) fn callers_give_up(&mut self, process: usize, life: u32) {
         if self.processes[process].life != life {
-            return Ok(());
+            return;
         }
         let now = self.now;
         let waiting = &mut self.processes[process].waiting;
@@ -129,7 +129,6 @@ impl World {
         waiting.retain(|until| *until > now);
         let lost = before - waiting.len();
         self.callers_failed(process, lost);
-        Ok(())
     }
 
     fn callers_failed(&mut self, process: usize, callers: usize) {
@@ -335,10 +334,9 @@ impl World {
         self.want_token(process, job.timeout)
     }
 
-    pub(crate) fn job_ends(&mut self, process: usize, life: u32) -> Result<(), Broken> {
+    pub(crate) fn job_ends(&mut self, process: usize, life: u32) {
         if self.processes[process].life == life && self.processes[process].judged.is_some() {
             self.end_process(process);
         }
-        Ok(())
     }
 }

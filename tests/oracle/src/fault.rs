@@ -353,7 +353,7 @@ impl Scenario {
             }
             Fault::Jobs => {
                 let every = (self.ends / 200).clamp(MINUTE, 6 * HOUR);
-                for _ in 0..1 + random.below(5) {
+                for _ in 0..=random.below(5) {
                     let first = random.between(At::ZERO, every);
                     self.hosts.push(Host::with_job(every, first));
                 }

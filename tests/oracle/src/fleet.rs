@@ -346,7 +346,7 @@ impl World {
         let (Some(least), Some(most)) = (least, most) else {
             return Ok(());
         };
-        let spread = usual.len() < 5 || *most - *least > *most / 50;
+        let spread = usual.len() < 5 || most.saturating_sub(*least) > *most / 50;
         ensure(spread, 12, "jitter-spreads-loads", || {
             format!("all load at the same interval: {usual:?}")
         })

@@ -32,7 +32,7 @@ pub enum Drawn {
 /// A fetch in flight.
 #[derive(Debug)]
 pub struct Ticket {
-    ticket: FetchTicket,
+    right: FetchTicket,
     number: u64,
     forced: Vec<u32>,
     leased: bool,
@@ -43,7 +43,7 @@ pub struct Ticket {
 impl Ticket {
     /// How long it may take.
     pub fn timeout(&self) -> Duration {
-        self.ticket.timeout()
+        self.right.timeout()
     }
 
     /// Whether it was drawn without a lease.
@@ -183,7 +183,7 @@ impl Judged {
         checks.push(self.account.backoff_grows());
         self.all(checks)?;
         Ok(Drawn::Fetch(Ticket {
-            ticket,
+            right: ticket,
             number: self.next,
             forced,
             leased,
@@ -302,7 +302,7 @@ impl Judged {
             }
             Err(_) => (FetchEnd::Late, None),
         };
-        self.cache.fetched(ticket.ticket, result, now);
+        self.cache.fetched(ticket.right, result, now);
         self.observe(must, now)?;
         Ok(end)
     }
@@ -314,7 +314,7 @@ impl Judged {
             self.account.failed(FetchEnd::NotSent, now);
         }
         let why = Cause::from("no thread");
-        self.cache.not_sent(ticket.ticket, why, now);
+        self.cache.not_sent(ticket.right, why, now);
         self.observe(None, now).map(drop)
     }
 

@@ -1,5 +1,9 @@
 //! The token's life in a simulated world, and the rules that its visible history must keep.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::struct_excessive_bools,
+    reason = "a panic is how a test reports, and what goes wrong is listed in flags"
+)]
 
 mod account;
 mod calm;

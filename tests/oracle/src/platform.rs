@@ -255,7 +255,8 @@ impl Platform {
     }
 
     fn grant(&self, token: TokenId, date: DateHeader, at: At) -> Grant {
-        let expires = START + self.tokens[token].expires - self.habits.expiry_behind;
+        let expires =
+            (START + self.tokens[token].expires).saturating_sub(self.habits.expiry_behind);
         let mut grant = template_grant();
         grant.token = access_token(token, date_of(expires));
         let sent = Duration::from_secs((START + at).as_secs());

@@ -26,7 +26,6 @@ const PARTS: [&str; 12] = [
 /// # Panics
 ///
 /// That is how it says so.
-#[expect(clippy::expect_used, reason = "what a fuzzer looks for")]
 pub fn check(form: &[u8]) {
     match Record::decode(form) {
         Ok(record) => check_record(&record, form),

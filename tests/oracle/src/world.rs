@@ -304,7 +304,10 @@ impl World {
         match event {
             Event::Call(process) => self.api_call(process),
             Event::Wake(process, life, at) => self.wake(process, life, at),
-            Event::CallerGivesUp(process, life) => self.callers_give_up(process, life),
+            Event::CallerGivesUp(process, life) => {
+                self.callers_give_up(process, life);
+                Ok(())
+            }
             Event::StepArrives(process, life, asked) => {
                 self.step_arrives(process, life, asked);
                 Ok(())
@@ -323,7 +326,10 @@ impl World {
             Event::Rejected(process, life, token) => self.reject(process, life, &token),
             Event::Restarts(process, life) => self.restart(process, life),
             Event::JobBegins(process) => self.job_begins(process),
-            Event::JobEnds(process, life) => self.job_ends(process, life),
+            Event::JobEnds(process, life) => {
+                self.job_ends(process, life);
+                Ok(())
+            }
             Event::Disturbs(disturbance) => self.disturb(disturbance),
             Event::HostWakes(host) => self.host_wakes(host),
             Event::SecondProgram => {

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if has("--pending") {
-        PENDING.iter().for_each(|name| println!("{name}"));
+        println!("{}", PENDING.join("\n"));
         return ExitCode::SUCCESS;
     }
     if let Some(seed) = value("--seed") {

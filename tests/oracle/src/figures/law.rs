@@ -138,7 +138,7 @@ fn add_jobs(scenario: &mut Scenario, jobs: u32, every: Duration) {
 fn window(hosts: usize, jobs: u32, lost: Duration) -> Scenario {
     let mut scenario = base(hosts, LIFETIME + HOUR);
     add_jobs(&mut scenario, jobs, 5 * MINUTE);
-    scenario.idle = HOUR..WINDOW - HOUR;
+    scenario.idle = HOUR..WINDOW.saturating_sub(HOUR);
     scenario.network.lost_replies.push(WINDOW..WINDOW + lost);
     scenario
 }
@@ -346,7 +346,7 @@ pub fn rows() -> Vec<Row> {
             "30 days, 5 hosts and 10 hourly jobs, store flushed every 6 h",
             2,
             || {
-                let mut scenario = base(5, LIFETIME - DAY);
+                let mut scenario = base(5, LIFETIME.saturating_sub(DAY));
                 scenario.call_every = 5 * MINUTE;
                 add_jobs(&mut scenario, 10, HOUR);
                 scenario.disturbances = (1..116)
