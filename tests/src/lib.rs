@@ -10,9 +10,10 @@
 pub mod adapters;
 pub mod fleet;
 pub mod providers;
-pub mod scripted;
-pub mod simulation;
 pub mod vector;
+
+/// Where other packages still look for it.
+pub use pan123_token_support::scripted_server as scripted;
 
 /// The programs of the README, as doctests.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pan123_token::FetchError;
-use pan123_token_tests::scripted::ScriptedServer;
+use pan123_token_support::scripted_server::ScriptedServer;
 use pan123_token_tests::{adapters, vector};
 
 const TIMEOUT: Duration = Duration::from_secs(10);

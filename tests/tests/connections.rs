@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use pan123_emulator::Emulator;
 use pan123_token::{BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, Grant};
+use pan123_token_support::scripted_server::{Script, ScriptedServer};
 use pan123_token_tests::adapters;
-use pan123_token_tests::scripted::{Script, ScriptedServer};
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);

@@ -6,10 +6,6 @@
     reason = "a panic is how a test reports"
 )]
 
-#[path = "../../crates/pan123-token-redis/tests/server/process.rs"]
-#[allow(dead_code, reason = "shared with the store's own tests")]
-mod process;
-
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +14,9 @@ use std::thread;
 use pan123_token_cache::testing::MemoryStore;
 use pan123_token_cache::{SystemClock, TokenStore};
 use pan123_token_file::FileStore;
+use pan123_token_oracle::{OpenStore, Scenario, Sharing, run_over};
 use pan123_token_redis::RedisStore;
-use pan123_token_tests::simulation::{OpenStore, Scenario, Sharing, run_over};
+use pan123_token_support::redis_server::RedisServer;
 
 /// Runs so many seeds beside each other, each over a store of its own.
 fn all_rules_hold(sharing: Sharing, seeds: u64, open: impl Fn(u64) -> OpenStore) {
@@ -71,7 +68,7 @@ fn all_rules_hold_over_files() {
 #[ignore = "needs redis-server; tests/run runs it"]
 fn all_rules_hold_over_redis() {
     all_rules_hold(Sharing::Redis, 16, |_| {
-        let server = Arc::new(process::Server::start());
+        let server = Arc::new(RedisServer::start());
         Arc::new(move |_| {
             let store: Arc<dyn TokenStore> = Arc::new(RedisStore::new(&server.url()).unwrap());
             store

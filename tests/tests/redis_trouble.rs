@@ -5,26 +5,23 @@
     reason = "a panic is how a test reports"
 )]
 
-#[path = "../../crates/pan123-token-redis/tests/server/process.rs"]
-#[allow(dead_code, reason = "shared with the store's own tests")]
-mod process;
-
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
 use pan123_token_cache::TokenStore;
+use pan123_token_redis::RedisStore;
+use pan123_token_support::redis_server::RedisServer;
 use pan123_token_tests::fleet::{LIFETIME, Outcome, live};
-use process::Server;
 
 const HOSTS: usize = 8;
 
 /// Some renewals before, while and after something is done to the server.
-fn eight(trouble: impl FnOnce(&Mutex<Server>)) -> Outcome {
-    let server = Mutex::new(Server::start());
+fn eight(trouble: impl FnOnce(&Mutex<RedisServer>)) -> Outcome {
+    let server = Mutex::new(RedisServer::start());
     let stores = (0..HOSTS)
         .map(|_| {
-            let store = server.lock().unwrap().store();
+            let store = RedisStore::new(&server.lock().unwrap().url()).unwrap();
             let store: Arc<dyn TokenStore> = Arc::new(store.timeout(Duration::from_millis(400)));
             store
         })

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use pan123_token::{BaseUrl, Credentials, GetAccessToken};
+use pan123_token_support::scripted_server::ScriptedServer;
 use pan123_token_tests::adapters;
-use pan123_token_tests::scripted::ScriptedServer;
 
 const REPLY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 

@@ -5,22 +5,21 @@ use std::path::Path;
 
 use super::{replay, seeds, vector};
 
-#[path = "../../../fuzz/checks/stored.rs"]
-mod check;
+use pan123_token_oracle::stored;
 
 /// Larger seeds slow the fuzzer down and teach it nothing.
 const MAX_SEED_BYTES: usize = 2048;
 
 #[test]
 fn the_corpus_holds() {
-    replay("stored", check::check);
+    replay("stored", stored::check);
 }
 
 #[test]
 fn the_vectors_hold() {
     for (name, form) in vectors() {
         println!("{name}");
-        check::check(&form);
+        stored::check(&form);
     }
 }
 

@@ -1,0 +1,169 @@
+//! Runs the simulation of the token's life. See `--help`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use pan123_token_oracle::{Broken, PENDING, Scenario, figures, run, run_seed};
+
+const HELP: &str = "\
+Simulates the token's life over virtual time and checks its rules after each step.
+
+  simulate [--seeds FROM..TO] [--keep-going]     runs these seeds (default 0..1000)
+      simulate --seeds FROM..TO --until NAME,…   goes on until a seed breaks one of these rules
+  simulate --seed N [--trace [LINES]]            runs one, and shows its last lines
+  simulate --figures [--fleets 1,3,10] [--rows]  what life costs, as Markdown (default 1,3,10,100,1000)
+      simulate --figures --rows                  the rows of the fleet's law alone
+      simulate --row NAME [--trace [LINES]]      one of them
+  simulate --pending                             the rules that are not switched on yet
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let lines = || {
+        let lines = value("--trace").and_then(|lines| lines.parse().ok());
+        has("--trace").then(|| lines.unwrap_or(60))
+    };
+    if has("--help") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    if has("--pending") {
+        println!("{}", PENDING.join("\n"));
+        return ExitCode::SUCCESS;
+    }
+    if let Some(seed) = value("--seed") {
+        return match seed.parse() {
+            Ok(seed) => show(Scenario::of(seed), lines()),
+            Err(_) => usage(),
+        };
+    }
+    if let Some(name) = value("--row") {
+        return match figures::rows().into_iter().find(|row| row.name == name) {
+            Some(row) => show(row.scenario(1), lines()),
+            None => usage(),
+        };
+    }
+    if has("--figures") {
+        let fleets = value("--fleets").unwrap_or_else(|| "1,3,10,100,1000".to_owned());
+        let fleets: Vec<usize> = fleets.split(',').filter_map(|n| n.parse().ok()).collect();
+        if !has("--rows") && !fleets.is_empty() {
+            println!("{}", figures::fleets(&fleets));
+        }
+        println!("{}", figures::law());
+        return ExitCode::SUCCESS;
+    }
+    let range = value("--seeds").unwrap_or_else(|| "0..1000".to_owned());
+    let Some((from, to)) = range
+        .split_once("..")
+        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)))
+    else {
+        return usage();
+    };
+    sweep(from, to, has("--keep-going"), value("--until").as_deref())
+}
+
+fn usage() -> ExitCode {
+    eprint!("{HELP}");
+    ExitCode::from(64)
+}
+
+fn show(scenario: Scenario, lines: Option<usize>) -> ExitCode {
+    println!("{scenario:#?}");
+    let outcome = run(scenario, lines.is_some());
+    let skipped = outcome.trace.len().saturating_sub(lines.unwrap_or(0));
+    for line in outcome.trace.iter().skip(skipped) {
+        println!("{line}");
+    }
+    println!("{:?}", outcome.tally);
+    for broken in &outcome.pending {
+        println!("pending: {broken}");
+    }
+    match outcome.broken {
+        Some(broken) => {
+            println!("breaks {broken}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    }
+}
+
+/// What two threads found.
+#[derive(Default)]
+struct Found {
+    broken: Mutex<BTreeMap<u64, Broken>>,
+    /// By name: how many seeds, and the first of them.
+    pending: Mutex<BTreeMap<&'static str, (u64, u64)>>,
+    next: AtomicU64,
+    steps: AtomicU64,
+    stop: AtomicBool,
+}
+
+fn sweep(from: u64, to: u64, keep_going: bool, until: Option<&str>) -> ExitCode {
+    let started = Instant::now();
+    let found = Found::default();
+    found.next.store(from, Ordering::Relaxed);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| work(&found, to, keep_going, until));
+        }
+    });
+    let broken = found.broken.into_inner().unwrap_or_default();
+    for (seed, broken) in &broken {
+        println!("seed {seed} breaks {broken}");
+    }
+    if let (Some(seed), false) = (broken.keys().next(), keep_going) {
+        println!("see it with --seed {seed} --trace");
+    }
+    for (name, (seeds, first)) in found.pending.into_inner().unwrap_or_default() {
+        println!("PENDING {name}: broken by {seeds} seeds, first {first}");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let steps = found.steps.into_inner();
+    #[expect(clippy::cast_precision_loss, reason = "a figure to read")]
+    let rate = steps as f64 / seconds;
+    println!(
+        "{} seeds, {} broken, {steps} steps, {rate:.0} steps/s, {seconds:.1} s",
+        to.saturating_sub(from),
+        broken.len(),
+    );
+    ExitCode::from(u8::from(!broken.is_empty()))
+}
+
+fn work(found: &Found, to: u64, keep_going: bool, until: Option<&str>) {
+    while !found.stop.load(Ordering::Relaxed) {
+        let seed = found.next.fetch_add(1, Ordering::Relaxed);
+        if seed >= to {
+            return;
+        }
+        let outcome = run_seed(seed);
+        found
+            .steps
+            .fetch_add(outcome.tally.steps, Ordering::Relaxed);
+        if let Ok(mut pending) = found.pending.lock() {
+            for broken in outcome.pending {
+                let (seeds, first) = pending.entry(broken.name).or_insert((0, seed));
+                *seeds += 1;
+                *first = seed.min(*first);
+            }
+        }
+        let Some(broken) = outcome.broken else {
+            continue;
+        };
+        let wanted = until.is_none_or(|until| until.split(',').any(|name| name == broken.name));
+        if wanted && !keep_going {
+            found.stop.store(true, Ordering::Relaxed);
+        }
+        if let Ok(mut all) = found.broken.lock() {
+            all.insert(seed, broken);
+        }
+    }
+}

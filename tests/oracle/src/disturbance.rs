@@ -1,0 +1,172 @@
+//! What happens once, at one time, to a host, a process or the store.
+
+use std::time::Duration;
+
+use crate::clock::At;
+use crate::rules::Broken;
+use crate::world::{Event, World};
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Disturbance {
+    Death {
+        process: usize,
+        restart: Duration,
+    },
+    Jump {
+        host: usize,
+        seconds: i64,
+    },
+    Sleep {
+        host: usize,
+        time: Duration,
+        frozen: bool,
+    },
+    Flush,
+    LeaseLost,
+    LockStuck {
+        time: Duration,
+    },
+    SecretRight {
+        host: usize,
+    },
+    /// The store lets this host in from now on.
+    StoreAccess {
+        host: usize,
+    },
+    /// An API call with the token that is served is answered 401, though the platform takes it.
+    StrayRejection {
+        process: usize,
+    },
+    /// A caller wants another token, though the current one is good.
+    Refresh {
+        process: usize,
+    },
+}
+
+impl World {
+    pub(crate) fn disturb(&mut self, disturbance: Disturbance) -> Result<(), Broken> {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>16.6} {disturbance:?}", self.now.as_secs_f64()));
+        }
+        match disturbance {
+            Disturbance::Death { process, restart } => {
+                self.end_process(process);
+                self.faults.explained += 2;
+                self.faults.of_process(process, self.now + restart);
+                let life = self.processes[process].life;
+                self.queue
+                    .put(self.now + restart, Event::Restarts(process, life));
+            }
+            Disturbance::Jump { host, seconds } => {
+                self.hosts[host].clock.jump(self.now, seconds);
+                return self.clocks_changed(host);
+            }
+            Disturbance::Sleep { host, time, frozen } => {
+                let until = self.now + time;
+                if self.hosts[host].asleep_until > self.now {
+                    return Ok(());
+                }
+                self.hosts[host].asleep_until = until;
+                self.hosts[host].clock.freeze(self.now, frozen);
+                self.fault_of_host(host, until);
+                self.queue.put(until, Event::HostWakes(host));
+            }
+            Disturbance::Flush => {
+                self.stores.iter_mut().for_each(crate::store::Store::flush);
+                self.faults.of_all_stores(self.now);
+            }
+            Disturbance::LeaseLost => {
+                self.stores
+                    .iter_mut()
+                    .for_each(crate::store::Store::lose_lease);
+                self.faults.of_all_stores(self.now);
+            }
+            Disturbance::LockStuck { time } => {
+                let until = self.now + time;
+                self.stores.iter_mut().for_each(|store| store.stick(until));
+                self.faults.of_all_stores(until);
+            }
+            Disturbance::SecretRight { host } => self.hosts[host].secret_is_right = true,
+            Disturbance::StoreAccess { host } => self.hosts[host].misconfigured = false,
+            Disturbance::StrayRejection { process } => {
+                if let Some(token) = self.served(process)? {
+                    let life = self.processes[process].life;
+                    return self.reject(process, life, &token);
+                }
+            }
+            Disturbance::Refresh { process } => {
+                if let Some(judged) = &mut self.processes[process].judged {
+                    judged.refresh();
+                    return self.drive(process);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drivers read the time again.
+    fn clocks_changed(&mut self, host: usize) -> Result<(), Broken> {
+        self.fault_of_host(host, self.now);
+        if self.hosts[host].asleep_until > self.now {
+            return Ok(());
+        }
+        let here: Vec<usize> = (0..self.processes.len())
+            .filter(|process| self.processes[*process].host == host)
+            .collect();
+        for process in here {
+            let now = self.clock(process);
+            if let Some(judged) = &mut self.processes[process].judged {
+                judged.clocks_changed(now);
+            }
+            self.drive(process)?;
+        }
+        Ok(())
+    }
+
+    /// What holds a process back by its monotonic clock may do so for longer.
+    fn fault_of_host(&mut self, host: usize, until: At) {
+        for process in 0..self.processes.len() {
+            if self.processes[process].host == host {
+                let now = self.clock(process);
+                let judged = self.processes[process].judged.as_ref();
+                let held_back = judged.map_or(Duration::ZERO, |it| it.held_back(now));
+                self.faults.of_process(process, until + held_back);
+            }
+        }
+    }
+
+    pub(crate) fn host_wakes(&mut self, host: usize) -> Result<(), Broken> {
+        self.hosts[host].clock.freeze(self.now, false);
+        self.clocks_changed(host)
+    }
+
+    /// A process ends, at once: its callers, its action under way and its locks are gone.
+    pub(crate) fn end_process(&mut self, number: usize) {
+        let process = &mut self.processes[number];
+        process.life += 1;
+        let judged = process.judged.take();
+        process.waiting.clear();
+        process.wake = None;
+        process.ending = false;
+        self.faults.without_since[number] = None;
+        if let Some(judged) = judged {
+            self.pending.extend(judged.pending);
+        }
+        if let Some(store) = process.store {
+            self.stores[store].died(number);
+        }
+    }
+
+    pub(crate) fn restart(&mut self, number: usize, life: u32) -> Result<(), Broken> {
+        if self.processes[number].life != life {
+            return Ok(());
+        }
+        let seed = self.random.next();
+        self.begin_process(number, seed);
+        if self.scenario.eager {
+            self.drive(number)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Rules about what callers get.
+
+use std::time::Duration;
+
+use pan123_token_cache::{Moment, Rejection};
+
+use super::{Check, ensure};
+use crate::account::Account;
+use crate::life::Life;
+use crate::platform::TokenId;
+
+/// Accounts of one life may differ by so much: a store keeps milliseconds.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+impl Account {
+    /// Rules 1 and 7: what is handed out was received, hasn't expired by either clock, and is no token that was rejected
+    /// here and taken again.
+    pub(crate) fn may_serve(&self, token: TokenId, expires_at: i128, now: Moment) -> Check {
+        let lives = self.lives_of(token);
+        ensure(!lives.is_empty(), 1, "from-somewhere", || {
+            format!("token {token} was never received")
+        })?;
+        let alive = lives.iter().any(|life| {
+            life.expires_at.unix_timestamp_nanos() == expires_at
+                && life.left_at(now) + ROUNDING > life.margin(&self.policy)
+        });
+        ensure(alive, 1, "never-dead", || {
+            let left = lives.iter().map(|life| life.left_at(now)).max();
+            format!("token {token} was handed out with {left:?} left")
+        })?;
+        let again = self.was_rejected(token) && !(self.serving && self.held == Some(token));
+        ensure(!again, 7, "rejected-is-not-taken-again", || {
+            format!("token {token}, which was rejected here, was taken again")
+        })?;
+        ensure(
+            !self.is_withheld(token, now),
+            7,
+            "suspect-is-withheld",
+            || format!("token {token} was rejected, may be replaced, and is still handed out"),
+        )
+    }
+
+    /// Rejected here, and old enough to be replaced, by each account of it.
+    fn is_withheld(&self, token: TokenId, now: Moment) -> bool {
+        self.was_rejected(token)
+            && self
+                .lives_of(token)
+                .iter()
+                .all(|life| life.is_old_enough_at(now, &self.policy))
+    }
+
+    /// Rule 5: while the token that was served is usable and not to be replaced, there is one.
+    pub(crate) fn calm(&self, served: Option<TokenId>, now: Moment) -> Check {
+        let Some(before) = self.held.filter(|_| self.serving && served.is_none()) else {
+            return Ok(());
+        };
+        let replaceable = self.was_rejected(before)
+            && self
+                .lives_of(before)
+                .iter()
+                .any(|life| life.is_old_enough_at(now, &self.policy));
+        let usable = self.is_surely_usable(before, now) && !replaceable;
+        ensure(!usable, 5, "calm", || {
+            format!("token {before} is usable, and no token is handed out")
+        })
+    }
+
+    /// Rules 8 and 12: what came, and must be served now, is.
+    pub(crate) fn serves_what_came(
+        must: Option<(TokenId, &'static str)>,
+        served: Option<TokenId>,
+    ) -> Check {
+        let Some((token, name)) = must else {
+            return Ok(());
+        };
+        let rule = match name {
+            "stored-is-adopted" => 12,
+            "confirmed-is-served" => 6,
+            _ => 8,
+        };
+        ensure(served == Some(token), rule, name, || {
+            format!("token {token} came, and {served:?} is served")
+        })
+    }
+
+    /// Rule 7: what a rejection is answered with.
+    pub(crate) fn rejection_is_answered(
+        &self,
+        token: TokenId,
+        answer: Rejection,
+        now: Moment,
+    ) -> Check {
+        const NAME: &str = "rejection-is-answered";
+        match (self.held == Some(token), answer) {
+            (false, Rejection::NotCurrent) => Ok(()),
+            (true, Rejection::Suspect { replaceable_in }) => {
+                let left =
+                    |life: &Life| life.min_age(&self.policy).saturating_sub(life.age_at(now));
+                let left: Vec<_> = self.lives_of(token).iter().map(left).collect();
+                let (least, most) = (left.iter().min(), left.iter().max());
+                let right = least.is_some_and(|it| *it <= replaceable_in + ROUNDING)
+                    && most.is_some_and(|it| replaceable_in <= *it + ROUNDING);
+                ensure(right, 7, NAME, || {
+                    format!("token {token} is said to be replaceable in {replaceable_in:?}")
+                })
+            }
+            // One that has expired may have been let go already.
+            (true, _) => ensure(!self.is_surely_usable(token, now), 7, NAME, || {
+                format!("the rejection of token {token}, the current one, had no effect")
+            }),
+            (false, _) => ensure(self.may_be_usable(token, now), 7, NAME, || {
+                format!("token {token} isn't current")
+            }),
+        }
+    }
+}

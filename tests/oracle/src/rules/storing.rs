@@ -1,0 +1,120 @@
+//! Rules about calls to the store.
+
+use std::time::Duration;
+
+use pan123_token_cache::{Moment, Release, Save, StoreStep};
+
+use super::{Check, ensure};
+use crate::account::Account;
+use crate::platform::token_id;
+
+/// More calls than this without a fetch or time between them are an endless loop.
+const MOST_CALLS_AT_ONCE: u32 = 12;
+
+impl Account {
+    pub(crate) fn may_call(&self, step: &StoreStep, now: Moment) -> Vec<Check> {
+        let mut checks = vec![
+            self.one_at_a_time(step.name()),
+            ensure(self.shares, 2, "no-store-no-call", || {
+                "a call to a store, where there is none".to_owned()
+            }),
+            ensure(
+                self.calls_at_once < MOST_CALLS_AT_ONCE,
+                12,
+                "no-endless-calls",
+                || format!("{} calls at one instant", self.calls_at_once + 1),
+            ),
+            self.offers_at_once(step),
+        ];
+        match step {
+            StoreStep::Save(step) => checks.push(self.hands_forced_on(step.call())),
+            StoreStep::Release(step) => {
+                checks.push(self.leaves_a_cooldown(*step.call(), now));
+                checks.push(self.keeps_others_away_for_rate_limits_alone(*step.call(), now));
+            }
+            _ => {}
+        }
+        checks
+    }
+
+    /// Rule 11: a token that the store must get comes before anything else.
+    fn offers_at_once(&self, step: &StoreStep) -> Check {
+        let Some((token, name)) = self.must_save else {
+            return Ok(());
+        };
+        let saves = match step {
+            StoreStep::Save(step) => token_id(&step.call().record.token) == token,
+            _ => false,
+        };
+        ensure(saves, 11, name, || {
+            format!("a {} before token {token} is saved", step.name())
+        })
+    }
+
+    /// Rule 7: the count of consecutive forced renewals goes with the token.
+    fn hands_forced_on(&self, call: &Save) -> Check {
+        let Some(unsaved) = &self.unsaved else {
+            return Ok(());
+        };
+        if unsaved.token != token_id(&call.record.token) {
+            return Ok(());
+        }
+        let (saved, expected) = (call.record.forced, &unsaved.forced);
+        ensure(expected.contains(&saved), 7, "forced-is-handed-on", || {
+            format!("{saved} forced renewals were saved instead of {expected:?}")
+        })
+    }
+
+    /// Rule 3, between hosts: the lease cools down for what the platform asked for, and for the interval between fetches.
+    fn leaves_a_cooldown(&self, call: Release, now: Moment) -> Check {
+        let until = self.cooldown_until.unwrap_or(Duration::ZERO);
+        let least = until.saturating_sub(now.monotonic);
+        ensure(call.cooldown >= least, 3, "cooldown-is-kept", || {
+            format!("a cooldown of {:?} instead of {least:?}", call.cooldown)
+        })
+    }
+
+    /// Rule 3: only rate limiting keeps the others away.
+    fn keeps_others_away_for_rate_limits_alone(&self, call: Release, now: Moment) -> Check {
+        let until_retry_after = self.not_before.saturating_sub(now.monotonic);
+        // Without a `Retry-After`, rate limiting backs off by itself.
+        let most = self
+            .policy
+            .min_interval
+            .max(until_retry_after)
+            .max(self.policy.backoff_cap);
+        ensure(call.cooldown <= most, 3, "cooldown-is-short", || {
+            format!("a cooldown of {:?}", call.cooldown)
+        })
+    }
+
+    /// Rule 8: what was received is offered to the store until that keeps it.
+    pub(crate) fn saves(&self, now: Moment) -> Check {
+        let Some(unsaved) = &self.unsaved else {
+            return Ok(());
+        };
+        let usable = self.held == Some(unsaved.token) && self.serving;
+        if !usable || self.in_flight.is_some() {
+            return Ok(());
+        }
+        let since = unsaved.since.max(self.excused_until);
+        let longest = self.policy.store_retry_cap + self.policy.store_timeout * 4;
+        let waited = now.monotonic.saturating_sub(since);
+        ensure(waited <= longest, 8, "received-is-saved", || {
+            format!("token {} wasn't saved for {waited:?}", unsaved.token)
+        })
+    }
+
+    /// Rule 12: the lease is free at once when its holder doesn't fetch.
+    pub(crate) fn frees_the_lease(&self, now: Moment) -> Check {
+        let holds = self
+            .holds_lease_until
+            .is_some_and(|until| now.monotonic < until)
+            && self.store.failing_since.is_none()
+            && !self.store.useless
+            && self.in_flight.is_none();
+        ensure(!holds, 12, "lease-is-freed", || {
+            "it waits with a lease in its hands".to_owned()
+        })
+    }
+}

@@ -1,0 +1,367 @@
+//! One run: hosts, processes, the network, the platform and the store, over virtual time or over real time.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pan123_token::{AccessToken, BaseUrl};
+use pan123_token_cache::{Moment, RenewalPolicy, StoreKey, TokenCache, TokenStore};
+
+use crate::clock::{At, HostClock};
+use crate::disturbance::Disturbance;
+use crate::exchange::Exchange;
+use crate::faults::Faults;
+use crate::judged::{Asked, Judged};
+use crate::platform::{Platform, Reply};
+use crate::queue::Queue;
+use crate::random::Random;
+use crate::rules::Broken;
+use crate::scenario::{Job, SECOND, Scenario, Sharing};
+use crate::store::{Answer, Kind, Store, Version};
+use crate::tally::Tally;
+
+/// Opens a real store, as a process of this host does.
+pub type OpenStore = Arc<dyn Fn(usize) -> Arc<dyn TokenStore> + Send + Sync>;
+
+pub(crate) struct HostState {
+    pub(crate) clock: HostClock,
+    pub(crate) asleep_until: At,
+    pub(crate) secret_is_right: bool,
+    pub(crate) misconfigured: bool,
+    pub(crate) version: Version,
+}
+
+/// A cache, its driver and its callers.
+pub(crate) struct Process {
+    pub(crate) host: usize,
+    /// Of a process that begins again and again.
+    pub(crate) job: Option<Job>,
+    /// `None` while the process doesn't run.
+    pub(crate) judged: Option<Judged>,
+    pub(crate) store: Option<usize>,
+    pub(crate) real: Option<Arc<dyn TokenStore>>,
+    /// Counts its lives; what was meant for an earlier one has no effect.
+    pub(crate) life: u32,
+    /// Callers that wait for a token, by when they give up.
+    pub(crate) waiting: Vec<At>,
+    pub(crate) wake: Option<At>,
+    /// A job whose caller has its answer: it ends once nothing is in flight.
+    pub(crate) ending: bool,
+    /// Since when its calls fail.
+    pub(crate) failing_since: Option<At>,
+}
+
+pub(crate) enum Event {
+    Call(usize),
+    Wake(usize, u32, At),
+    CallerGivesUp(usize, u32),
+    StepArrives(usize, u32, Asked),
+    StepAnswered(usize, u32, Asked, Answer),
+    Arrives(usize),
+    Replied(usize, Reply, At),
+    NoConnection(usize),
+    GivesUp(usize),
+    Superseded(usize),
+    Rejected(usize, u32, AccessToken),
+    Restarts(usize, u32),
+    JobBegins(usize),
+    JobEnds(usize, u32),
+    Disturbs(Disturbance),
+    HostWakes(usize),
+    SecondProgram,
+}
+
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) random: Random,
+    pub(crate) now: At,
+    pub(crate) queue: Queue<Event>,
+    pub(crate) platform: Platform,
+    pub(crate) stores: Vec<Store>,
+    pub(crate) hosts: Vec<HostState>,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) faults: Faults,
+    /// When something is planned to happen.
+    pub(crate) disturbed_at: Vec<At>,
+    /// Pending rules that were broken, the first time each.
+    pub(crate) pending: Vec<Broken>,
+    pub(crate) tally: Tally,
+    pub(crate) hash: DefaultHasher,
+    /// What happened, if that is wanted.
+    pub(crate) trace: Option<Vec<String>>,
+    pub(crate) key: StoreKey,
+    open: Option<OpenStore>,
+    /// When it began, where it goes on in real time.
+    began: Option<Instant>,
+}
+
+impl World {
+    /// Over virtual time, or with real stores over real time.
+    pub(crate) fn new(mut scenario: Scenario, traced: bool, open: Option<&OpenStore>) -> Self {
+        let mut random = Random::new(scenario.seed ^ 0x5eed);
+        let lag = scenario.store.lag;
+        let stores = match scenario.sharing {
+            Sharing::Alone => 0,
+            Sharing::Redis => 1,
+            Sharing::File => scenario.hosts.len(),
+        };
+        let kind = match scenario.sharing {
+            Sharing::File => Kind::File,
+            _ => Kind::Redis,
+        };
+        let stores = (0..stores)
+            .map(|_| Store::new(kind, scenario.forms, lag))
+            .collect();
+        let hosts = scenario
+            .hosts
+            .iter()
+            .map(|host| HostState {
+                clock: HostClock::new(
+                    host.clock_ahead,
+                    host.drift.0,
+                    host.drift.1,
+                    random.between(Duration::ZERO, Duration::from_secs(1_000_000)),
+                ),
+                asleep_until: At::ZERO,
+                secret_is_right: !host.wrong_secret,
+                misconfigured: host.misconfigured,
+                version: host.version,
+            })
+            .collect();
+        let platform = Platform::new(scenario.habits.clone(), Random::new(random.next()));
+        let disturbances = std::mem::take(&mut scenario.disturbances);
+        let mut world = Self {
+            now: At::ZERO,
+            queue: Queue::new(),
+            platform,
+            stores,
+            hosts,
+            processes: Vec::new(),
+            exchanges: Vec::new(),
+            faults: Faults::default(),
+            disturbed_at: Vec::new(),
+            pending: Vec::new(),
+            tally: Tally::default(),
+            hash: DefaultHasher::new(),
+            trace: traced.then(Vec::new),
+            key: StoreKey::new(&BaseUrl::default(), "client"),
+            open: open.cloned(),
+            began: open.map(|_| Instant::now()),
+            random,
+            scenario,
+        };
+        world.set_up_processes();
+        world.faults = Faults::of_fleet(world.processes.len());
+        world.disturbed_at = disturbances.iter().map(|(at, _)| *at).collect();
+        for (at, disturbance) in disturbances {
+            world.queue.put(at, Event::Disturbs(disturbance));
+        }
+        if let Some(every) = world.scenario.second_program {
+            world.queue.put(every, Event::SecondProgram);
+        }
+        world
+    }
+
+    fn set_up_processes(&mut self) {
+        for host in 0..self.scenario.hosts.len() {
+            let plan = self.scenario.hosts[host].clone();
+            let services = (0..plan.services).map(|number| (number, None));
+            let jobs = plan.jobs.iter().map(|job| (0, Some(*job)));
+            for (number, job) in services.chain(jobs) {
+                let process = self.processes.len();
+                let seed = if plan.forks && number == 1 {
+                    // As if it had been forked off its neighbour before either did anything.
+                    self.scenario.seed ^ (process as u64 - 1) << 32
+                } else {
+                    self.scenario.seed ^ (process as u64) << 32
+                };
+                let store = match self.scenario.sharing {
+                    Sharing::Alone => None,
+                    Sharing::Redis => Some(0),
+                    Sharing::File => Some(host),
+                };
+                self.processes.push(Process {
+                    host,
+                    job,
+                    judged: None,
+                    store,
+                    real: None,
+                    life: 0,
+                    waiting: Vec::new(),
+                    wake: None,
+                    ending: false,
+                    failing_since: None,
+                });
+                if let Some(job) = job {
+                    self.queue.put(job.first, Event::JobBegins(process));
+                    continue;
+                }
+                self.begin_process(process, seed);
+                let spread = self.scenario.call_every.min(20 * SECOND);
+                let first = self.random.between(At::ZERO, spread);
+                self.queue.put(first, Event::Call(process));
+            }
+        }
+    }
+
+    /// A new process, which holds nothing.
+    pub(crate) fn begin_process(&mut self, number: usize, seed: u64) {
+        let host = self.processes[number].host;
+        let policy = self.scenario.hosts[host].policy.clone();
+        let mut cache = TokenCache::new(policy.clone(), seed).unwrap();
+        if self.processes[number].store.is_some() {
+            cache = cache.sharing();
+        }
+        let mut judged = Judged::new(cache, policy, self.processes[number].store.is_some());
+        if !self.scenario.checked {
+            judged = judged.unchecked();
+        }
+        self.processes[number].judged = Some(judged);
+        if let Some(open) = &self.open {
+            // Closed before it is opened anew, as by a process.
+            self.processes[number].real = None;
+            self.processes[number].real = Some(open(host));
+        }
+    }
+
+    pub(crate) fn clock(&self, process: usize) -> Moment {
+        self.hosts[self.processes[process].host].clock.at(self.now)
+    }
+
+    pub(crate) fn policy(&self, process: usize) -> &RenewalPolicy {
+        &self.scenario.hosts[self.processes[process].host].policy
+    }
+
+    /// Faults happen only until then.
+    pub(crate) fn is_faulty(&self) -> bool {
+        self.now < self.scenario.faults_end
+    }
+
+    pub(crate) fn say(&mut self, process: usize, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!(
+                "{:>16.6} process {process}: {}",
+                self.now.as_secs_f64(),
+                line()
+            ));
+        }
+    }
+
+    pub(crate) fn note(&mut self, what: impl Hash) {
+        what.hash(&mut self.hash);
+    }
+
+    /// What a caller of this process gets now.
+    pub(crate) fn served(&mut self, process: usize) -> Result<Option<AccessToken>, Broken> {
+        let now = self.clock(process);
+        match &mut self.processes[process].judged {
+            Some(judged) => judged.token(now),
+            None => Ok(None),
+        }
+    }
+
+    /// Carries out everything until the end, or until a rule is broken.
+    pub(crate) fn run(&mut self) -> Result<(), Broken> {
+        while let Some((at, event)) = self.queue.take() {
+            if at > self.scenario.ends {
+                break;
+            }
+            if let Some(later) = self.after_calm(at, &event) {
+                self.queue.put(later, event);
+                continue;
+            }
+            if self.tally.steps >= self.scenario.most_steps {
+                return Err(Broken::cut_off(self.now, self.tally.steps));
+            }
+            if let Some(began) = self.began {
+                thread::sleep(at.saturating_sub(began.elapsed()));
+            }
+            self.now = at;
+            self.tally.steps += 1;
+            let concerned = self.process_of(&event);
+            self.happen(event).map_err(|broken| match concerned {
+                Some(process) => broken.in_process(process),
+                None => broken,
+            })?;
+        }
+        self.now = self.now.max(self.scenario.ends);
+        self.end_gaps();
+        self.finish()
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), Broken> {
+        // Nothing happens on a host that sleeps.
+        if let Some(process) = self.process_of(&event) {
+            let awake = self.hosts[self.processes[process].host].asleep_until;
+            if awake > self.now {
+                self.queue.put(awake, event);
+                return Ok(());
+            }
+        }
+        match event {
+            Event::Call(process) => self.api_call(process),
+            Event::Wake(process, life, at) => self.wake(process, life, at),
+            Event::CallerGivesUp(process, life) => {
+                self.callers_give_up(process, life);
+                Ok(())
+            }
+            Event::StepArrives(process, life, asked) => {
+                self.step_arrives(process, life, asked);
+                Ok(())
+            }
+            Event::StepAnswered(process, life, asked, answer) => {
+                self.step_answered(process, life, asked, answer)
+            }
+            Event::Arrives(exchange) => {
+                self.arrives(exchange);
+                Ok(())
+            }
+            Event::Replied(exchange, reply, at) => self.replied(exchange, reply, at),
+            Event::NoConnection(exchange) => self.no_connection(exchange),
+            Event::GivesUp(exchange) => self.gives_up(exchange),
+            Event::Superseded(exchange) => self.superseded(exchange),
+            Event::Rejected(process, life, token) => self.reject(process, life, &token),
+            Event::Restarts(process, life) => self.restart(process, life),
+            Event::JobBegins(process) => self.job_begins(process),
+            Event::JobEnds(process, life) => {
+                self.job_ends(process, life);
+                Ok(())
+            }
+            Event::Disturbs(disturbance) => self.disturb(disturbance),
+            Event::HostWakes(host) => self.host_wakes(host),
+            Event::SecondProgram => {
+                self.platform.issue(self.now, false);
+                self.tally.issued_to_others += 1;
+                if let Some(every) = self.scenario.second_program {
+                    self.queue.put(self.now + every, Event::SecondProgram);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The process whose driver or caller it is for.
+    fn process_of(&self, event: &Event) -> Option<usize> {
+        Some(match event {
+            Event::Call(process)
+            | Event::Wake(process, ..)
+            | Event::CallerGivesUp(process, _)
+            | Event::StepArrives(process, ..)
+            | Event::StepAnswered(process, ..)
+            | Event::Rejected(process, ..)
+            | Event::Restarts(process, _)
+            | Event::JobBegins(process)
+            | Event::JobEnds(process, _) => *process,
+            Event::Replied(exchange, ..)
+            | Event::NoConnection(exchange)
+            | Event::Superseded(exchange)
+            | Event::GivesUp(exchange) => self.exchanges[*exchange].process,
+            Event::Arrives(_) | Event::Disturbs(_) | Event::HostWakes(_) | Event::SecondProgram => {
+                return None;
+            }
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! A `redis-server` of the test's own.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Killed on drop.
+#[derive(Debug)]
+pub struct RedisServer {
+    child: Child,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    folder: PathBuf,
+    options: Vec<String>,
+}
+
+impl RedisServer {
+    /// Starts one on a free port, empty.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these options of the command line.
+    pub fn with(options: &[&str]) -> Self {
+        Self::prepared(options, |_| Vec::new())
+    }
+
+    /// With more of them, which are made once there is a folder.
+    pub fn prepared(options: &[&str], prepare: impl Fn(&Path) -> Vec<String>) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("redis-{}-{count}", process::id());
+        let folder = env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let mut options: Vec<String> = options.iter().map(|&it| it.to_owned()).collect();
+        options.extend(prepare(&folder));
+        for _ in 0..10 {
+            let port = free_port();
+            if let Some(child) = spawn(port, &folder, &options) {
+                return Self {
+                    child,
+                    port,
+                    folder,
+                    options,
+                };
+            }
+        }
+        panic!("redis-server doesn't start with {options:?}");
+    }
+
+    /// Kills it and starts it anew, empty, at the same port.
+    pub fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        // Another test's connection may have come to use the port, for a moment.
+        for _ in 0..100 {
+            if let Some(child) = spawn(self.port, &self.folder, &self.options) {
+                self.child = child;
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the port {} isn't free any more", self.port);
+    }
+
+    /// Stops it with `STOP`, or lets it go on with `CONT`.
+    pub fn signal(&self, signal: &str) {
+        // The shell's own `kill`: not every machine has another.
+        let kill = format!("kill -{signal} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// `redis://127.0.0.1:…`
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Runs a command of the test's own.
+    pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        run_at(&self.url(), command)
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs a command on the server at this URL.
+pub fn run_at<T: redis::FromRedisValue>(url: &str, command: &[&str]) -> T {
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    let mut packed = redis::Cmd::new();
+    packed.arg(command);
+    packed.query(&mut connection).unwrap()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// `None` if it ended at once, since another took the port, say.
+fn spawn(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--dir", folder.to_str().unwrap()])
+        // An option that stands twice counts as it stands last.
+        .args(["--port", &port.to_string()])
+        .args(
+            options
+                .iter()
+                .map(|it| it.replace("PORT", &port.to_string())),
+        )
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| {
+        panic!("this test was asked for and needs redis-server, which can't be run: {error}")
+    });
+    let log = BufReader::new(child.stdout.take().unwrap());
+    for line in log.lines() {
+        if line.unwrap().contains("Ready to accept connections") {
+            return Some(child);
+        }
+    }
+    child.wait().unwrap();
+    None
+}
