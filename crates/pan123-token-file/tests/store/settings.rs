@@ -1,4 +1,4 @@
-//! Places where no token can be kept: each is a wrong setting, which is told from an outage, and says what to set.
+//! Places where no token can be kept: each is a wrong setting and no outage, and says what to set.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
