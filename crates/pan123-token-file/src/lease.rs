@@ -118,6 +118,7 @@ impl Leases {
         ours.insert(key, Ours { owner, term, lock });
         Ok(Turn::Granted)
     }
+
     /// Ends the lease, if it is this owner's, and starts a cooldown of this length.
     pub(crate) fn release(
         &self,

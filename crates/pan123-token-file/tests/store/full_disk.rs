@@ -13,6 +13,7 @@ use pan123_token_file::FileStore;
 
 use crate::process::command_of;
 use crate::record::{LIFE, SECOND, key, record};
+use crate::scene::skipped;
 
 /// Where the file system is mounted, in the other process alone.
 const DISK: &str = "/mnt";
@@ -44,7 +45,7 @@ fn on_a_disk_of_its_own(task: &str) {
         .args(&with_mount("true")[1..])
         .output();
     if !can_mount.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: it takes root, or namespaces for everyone");
+        skipped("it takes root, or namespaces for everyone");
         return;
     }
     let program = with_mount(r#"exec "$@""#);

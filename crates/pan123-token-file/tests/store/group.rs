@@ -9,7 +9,7 @@ use pan123_token_file::FileStore;
 
 use crate::process::Process;
 use crate::record::{LIFE, SECOND, key, record};
-use crate::scene::{Scene, mode_of, set_mode};
+use crate::scene::{Scene, mode_of, set_mode, skipped};
 use crate::stopped::stop;
 use crate::users::Users;
 
@@ -120,7 +120,7 @@ fn a_lease_of_a_stopped_process_of_another_user_is_taken_over() {
 #[test]
 fn a_folder_that_its_group_cannot_share_is_misconfigured() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: it takes root to give folders away");
+        skipped("it takes root to give folders away");
         return;
     }
     let scene = Scene::new();

@@ -10,7 +10,7 @@ use pan123_token_file::FileStore;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::record::{SECOND, key, record};
-use crate::scene::{Scene, mode_of, set_mode};
+use crate::scene::{Scene, mode_of, set_mode, skipped};
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
@@ -80,7 +80,8 @@ fn a_fifo_is_replaced_without_waiting_for_a_writer() {
 #[test]
 fn another_users_file_is_replaced() {
     if !is_root() {
-        return; // Only root can give a file away.
+        skipped("it takes root to give a file away");
+        return;
     }
     let scene = Scene::with_record(0);
     chown(scene.file("json"), Some(12_345), None).unwrap();

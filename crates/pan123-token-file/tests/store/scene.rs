@@ -120,3 +120,10 @@ pub(crate) fn clock() -> ManualClock {
         monotonic: SECOND,
     })
 }
+
+#[cfg(unix)]
+/// Says on the terminal itself, past the harness, that a test could not be run.
+pub(crate) fn skipped(why: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}

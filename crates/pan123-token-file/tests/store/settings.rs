@@ -1,4 +1,4 @@
-//! Places where no token can be kept: each is a wrong setting, which is told from an outage, and says what to set.
+//! Places where no token can be kept: each is a wrong setting and no outage, and says what to set.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -9,7 +9,7 @@ use pan123_token_file::FileStore;
 
 use crate::process::{Process, command};
 use crate::record::{LIFE, SECOND, key, record};
-use crate::scene::{Scene, set_mode};
+use crate::scene::{Scene, set_mode, skipped};
 use crate::users::Users;
 
 /// Both calls fail, as a wrong setting does, and say this.
@@ -198,7 +198,7 @@ fn a_user_without_a_home_is_misconfigured() {
 #[test]
 fn root_makes_no_folder_that_would_shut_the_owner_of_the_place_out() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: it takes root");
+        skipped("it takes root");
         return;
     }
     let scene = Scene::new();

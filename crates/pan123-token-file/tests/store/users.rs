@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::process::command_of;
-use crate::scene::set_mode;
+use crate::scene::{set_mode, skipped};
 
 /// A way to start processes as other users.
 pub(crate) struct Users {
@@ -23,7 +23,7 @@ impl Users {
             .args(["--reuid=12001", "--clear-groups", "true"])
             .output();
         if !can.is_ok_and(|output| output.status.success()) {
-            eprintln!("SKIPPED: it takes root, and setpriv, to become another user");
+            skipped("it takes root, and setpriv, to become another user");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
