@@ -286,8 +286,8 @@ impl Account {
                     self.fetch_ended(leased, flight.ends);
                     self.failed(FetchEnd::MaybeIssued, now);
                 }
-                FlightKind::Step { writes, .. } => {
-                    self.call_failed(flight.ends, writes, false);
+                FlightKind::Step { writes, asked, .. } => {
+                    self.call_failed(asked, flight.ends, writes, false);
                     self.lease = None;
                     self.holds_lease_until = None;
                 }
@@ -509,11 +509,12 @@ impl Account {
         }
     }
 
-    fn call_failed(&mut self, at: Duration, writes: bool, misconfigured: bool) {
+    /// The store is tried again from when it was asked first.
+    fn call_failed(&mut self, asked: Moment, at: Duration, writes: bool, misconfigured: bool) {
         if self.store.failing_since.is_none() {
             self.store.only_misconfigured = true;
         }
-        self.store.failing_since.get_or_insert(at);
+        self.store.failing_since.get_or_insert(asked.monotonic);
         self.store.failed_calls += 1;
         self.store.writing |= writes;
         self.store.only_misconfigured &= misconfigured;
@@ -539,7 +540,7 @@ impl Account {
             return None;
         };
         if let Some(error) = answer.error() {
-            self.call_failed(now.monotonic, writes, error.is_misconfigured());
+            self.call_failed(asked, now.monotonic, writes, error.is_misconfigured());
             self.lease = None;
             // A release that failed leaves it to its term.
             self.holds_lease_until = None;
