@@ -218,7 +218,10 @@ impl TokenProviderBuilder<OwnClient> {
             store: self.store,
             runs: self.runtime.map_or(runs, Runs::On),
         };
-        Ok(TokenProvider::driven(settings.build()?, driver))
+        Ok(TokenProvider {
+            inner: settings.build()?,
+            driver: Some(Arc::new(driver)),
+        })
     }
 }
 
