@@ -90,9 +90,9 @@ impl<C> TokenProviderBuilder<C> {
 
     /// Shares the token through a store that is asked asynchronously. Its calls run where the [exchange](Self::runtime)
     /// does.
-    pub fn async_store(self, store: impl AsyncTokenStore + 'static) -> Self {
+    pub fn async_store(self, store: Arc<impl AsyncTokenStore + 'static>) -> Self {
         Self {
-            store: Some(Store::Async(Arc::new(store))),
+            store: Some(Store::Async(store)),
             ..self
         }
     }
