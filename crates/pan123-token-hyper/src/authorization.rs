@@ -143,7 +143,7 @@ impl<B> AuthorizationLayer<B> {
         S::Error: Into<BoxError>,
         R: Body,
     {
-        let Some(authorization) = self.provider.authorization(&request) else {
+        let Some(authorization) = self.provider.inner.authorization(&request) else {
             let response = service.call(request).await;
             let response = response.map_err(AuthorizationError::service)?;
             return Ok(response.map(WatchedBody::unwatched));

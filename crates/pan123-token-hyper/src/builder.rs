@@ -90,9 +90,9 @@ impl<C> TokenProviderBuilder<C> {
 
     /// Shares the token through a store that is asked asynchronously. Its calls run where the [exchange](Self::runtime)
     /// does.
-    pub fn async_store(self, store: impl AsyncTokenStore + 'static) -> Self {
+    pub fn async_store(self, store: Arc<impl AsyncTokenStore + 'static>) -> Self {
         Self {
-            store: Some(Store::Async(Arc::new(store))),
+            store: Some(Store::Async(store)),
             ..self
         }
     }
@@ -218,7 +218,10 @@ impl TokenProviderBuilder<OwnClient> {
             store: self.store,
             runs: self.runtime.map_or(runs, Runs::On),
         };
-        Ok(TokenProvider::driven(settings.build()?, driver))
+        Ok(TokenProvider {
+            inner: settings.build()?,
+            driver: Some(Arc::new(driver)),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// Monotonic time by tokio's clock, so that `tokio::time::pause` and `advance` move it in a test; the wall clock by the
 /// operating system, or as a test sets it. What a provider goes by, unless it is given another.
 ///
-/// A token is over once either clock says so. With the time paused, `tokio::time::advance(lifetime)` is enough to end
+/// A token has expired once either clock says so. With the time paused, `tokio::time::advance(lifetime)` is enough to end
 /// one, whatever the wall clock says.
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
@@ -53,7 +53,7 @@ impl Clock for TokioClock {
     }
 }
 
-/// Zero for a clock that is set before 1970: a token's life is then told by the monotonic one.
+/// Zero for a clock that is set before 1970: a token's life then goes by the monotonic one.
 fn since_1970(wall: SystemTime) -> Duration {
     wall.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()

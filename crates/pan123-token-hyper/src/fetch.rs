@@ -27,7 +27,7 @@ use crate::failure::fetch_error;
 /// # Cancel safety
 ///
 /// Dropping the future drops the exchange. If the request was on its way, the platform may have issued a token that
-/// nobody received; it counts as one of the 3.
+/// was never received; it counts as one of the 3.
 ///
 /// # Errors
 ///

@@ -10,7 +10,7 @@
 //!
 //! # Out of scope
 //!
-//! Building the request and judging the reply is the core's business (`pan123-token`), and so is which server may see the
+//! Building the request and judging the reply is up to the core (`pan123-token`), and so is which server may see the
 //! token. Every rule of the token's life (when to renew, how long to wait, what to do about a rejected token) is the
 //! lifecycle's (`pan123-token-cache`). What a user must touch of either is re-exported here.
 #![cfg_attr(

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use pan123_token::http::Request;
-use pan123_token::{AccessToken, Authorization, BaseUrl, Credentials, Origins};
+use pan123_token::{AccessToken, BaseUrl, Credentials, Origins};
 use pan123_token_cache::{Rejection, TokenError};
 use pan123_token_provider::{Provider, Turn, Wanted};
 use tokio::time::{Instant, sleep, timeout};
@@ -41,9 +40,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// [`runtime`](TokenProviderBuilder::runtime).
 #[derive(Clone)]
 pub struct TokenProvider {
-    provider: Provider,
+    pub(crate) inner: Provider,
     /// None where the token is fixed.
-    driver: Option<Arc<Driver>>,
+    pub(crate) driver: Option<Arc<Driver>>,
 }
 
 impl TokenProvider {
@@ -52,18 +51,11 @@ impl TokenProvider {
         TokenProviderBuilder::new(credentials)
     }
 
-    pub(crate) fn driven(provider: Provider, driver: Driver) -> Self {
-        Self {
-            provider,
-            driver: Some(Arc::new(driver)),
-        }
-    }
-
     /// For tests: hands out this token whenever it is asked, and never another. Its one origin is the official one, until
     /// others are [allowed](Self::allow_origin).
     pub fn fixed(token: AccessToken) -> Self {
         Self {
-            provider: Provider::fixed(token),
+            inner: Provider::fixed(token),
             driver: None,
         }
     }
@@ -87,12 +79,12 @@ impl TokenProvider {
     ///
     /// Outside of a tokio runtime, unless there is a current token that is not due.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
-        self.token_within(self.provider.timeout()).await
+        self.token_within(self.inner.timeout()).await
     }
 
     /// As [`token()`](Self::token), but gives up waiting after this time. What is under way goes on.
     pub async fn token_within(&self, limit: Duration) -> Result<AccessToken, TokenError> {
-        match self.provider.fresh() {
+        match self.inner.fresh() {
             Some(token) => Ok(token),
             // Apart, since a timer and a large future would cost more than all the rest.
             None => Box::pin(self.wait(Wanted::Usable, limit)).await,
@@ -110,18 +102,18 @@ impl TokenProvider {
     ///
     /// As [`token()`](Self::token), within its time: also while the current one is still good.
     pub async fn refresh(&self) -> Result<AccessToken, TokenError> {
-        self.wait(Wanted::Refreshed, self.provider.timeout()).await
+        self.wait(Wanted::Refreshed, self.inner.timeout()).await
     }
 
     /// The token after one that was rejected. Where none may come soon, none.
     pub(crate) async fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
         let wanted = Wanted::Replacing(rejected.fingerprint());
-        let token = self.wait(wanted, self.provider.timeout()).await.ok()?;
+        let token = self.wait(wanted, self.inner.timeout()).await.ok()?;
         (token.secret() != rejected.secret()).then_some(token)
     }
 
     async fn wait(&self, wanted: Wanted, limit: Duration) -> Result<AccessToken, TokenError> {
-        let mut caller = self.provider.caller(wanted, limit);
+        let mut caller = self.inner.caller(wanted, limit);
         let begun = Instant::now();
         let mut timer = pin!(sleep(Duration::ZERO));
         poll_fn(|context| {
@@ -145,7 +137,7 @@ impl TokenProvider {
 
     /// The token that is held, if it can be used now. Asks nothing, and starts nothing.
     pub fn current(&self) -> Option<AccessToken> {
-        self.provider.current()
+        self.inner.current()
     }
 
     /// Reports that an API call was refused because of this token
@@ -154,44 +146,29 @@ impl TokenProvider {
     ///
     /// May be called often, and for a token that isn't the current one any more.
     pub fn reject(&self, token: &AccessToken) -> Rejection {
-        self.provider.reject(token)
+        self.inner.reject(token)
     }
 
     /// Waits until what is under way is done and saved, and every event is delivered; false where that takes longer than
     /// this. For a program that is about to end.
     pub async fn flush(&self, limit: Duration) -> bool {
-        let mut flush = self.provider.flush();
-        let done = poll_fn(|context| {
-            if flush.is_done(context.waker()) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        });
-        timeout(limit, done).await.is_ok()
+        timeout(limit, self.inner.flush()).await.is_ok()
     }
 
     /// From now on, API calls may carry the token to this server, too: to an upload host that the API has named, say. All
     /// clones and layers of this provider see it at once.
     pub fn allow_origin(&self, base_url: &BaseUrl) {
-        self.provider.allow_origin(base_url);
+        self.inner.allow_origin(base_url);
     }
 
     /// Where API calls may carry the token now.
     pub fn origins(&self) -> Origins {
-        self.provider.origins()
-    }
-
-    /// Permission to put the token on this request.
-    pub(crate) fn authorization<B>(&self, request: &Request<B>) -> Option<Authorization> {
-        self.provider.authorization(request)
+        self.inner.origins()
     }
 }
 
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TokenProvider")
-            .field(&self.provider)
-            .finish()
+        f.debug_tuple("TokenProvider").field(&self.inner).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! The body of a business call's reply, on its way to the caller.
+//! The body of an API call's reply, on its way to the caller.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -88,7 +88,7 @@ impl<R: Body> WatchedBody<R> {
         let frame = frame.map(|frame| frame.map(|frame| frame.map_data(bytes)));
         match &frame {
             Some(Ok(frame)) => {
-                // Whoever reads the body may stop where it says that it ends.
+                // The reader of the body may stop where it says that it ends.
                 let ended = rest.is_end_stream();
                 self.pass(frame.data_ref(), ended);
             }

@@ -10,6 +10,7 @@ use pan123_token_cache::{Failure, Moment, Reason, TokenError};
 use crate::job::Job;
 use crate::live::Live;
 use crate::state::{FirstToken, Place, State};
+use crate::waiting::Waiter;
 
 /// A job that hasn't run for this long is helped by a second one.
 const JOB_PATIENCE: Duration = Duration::from_millis(100);
@@ -246,62 +247,5 @@ impl<T: PartialEq> Since<T> {
                 Duration::ZERO
             }
         }
-    }
-}
-
-/// A place among those who wait, left when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Waiter {
-    live: Arc<Live>,
-    id: Option<u64>,
-    waits: bool,
-}
-
-impl Waiter {
-    pub(crate) fn new(live: &Arc<Live>) -> Self {
-        Self {
-            live: Arc::clone(live),
-            id: None,
-            waits: false,
-        }
-    }
-
-    fn wait_if(&mut self, waits: bool, state: &mut State, waker: &Waker) {
-        if waits {
-            let id = *self.id.get_or_insert_with(|| state.new_id());
-            state.wait(id, waker);
-        } else if let Some(id) = self.id {
-            state.stop_waiting(id);
-        }
-        self.waits = waits;
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        if let (true, Some(id)) = (self.waits, self.id) {
-            self.live.lock().stop_waiting(id);
-        }
-    }
-}
-
-/// Waits until nothing is under way. From [`Provider::flush`](crate::Provider::flush).
-#[derive(Debug)]
-pub struct Flush(pub(crate) Option<Waiter>);
-
-impl Flush {
-    /// True where what was under way is done and saved, and every event is delivered. If not, the waker is woken when
-    /// another look is worth it.
-    pub fn is_done(&mut self, waker: &Waker) -> bool {
-        let Some(waiter) = &mut self.0 else {
-            return true;
-        };
-        let live = Arc::clone(&waiter.live);
-        let now = live.clock.now();
-        let mut state = live.lock();
-        let done = state.is_idle(now);
-        waiter.wait_if(!done, &mut state, waker);
-        live.unlock(state, false);
-        done
     }
 }

@@ -1,6 +1,5 @@
 //! The exchange that a job carries out.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -20,6 +19,7 @@ use crate::state::{Doing, State};
 /// [`run_blocking`](Self::run_blocking) do so and catch the client's panics, or [`finish`](Self::finish) does by hand. One
 /// that is dropped counts as an exchange that may have cost a token, unless the operation was never taken.
 #[must_use = "carry it out"]
+#[derive(Debug)]
 pub struct Exchange {
     live: Arc<Live>,
     job: u64,
@@ -134,13 +134,5 @@ impl Drop for Exchange {
                 state.cache.unbegun(Action::Fetch(ticket));
             }
         });
-    }
-}
-
-impl fmt::Debug for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange")
-            .field("timeout", &self.timeout())
-            .finish_non_exhaustive()
     }
 }

@@ -141,15 +141,7 @@ impl World {
     }
 
     async fn flush(&self) {
-        let mut flush = self.0.provider.flush();
-        poll_fn(|context| {
-            if flush.is_done(context.waker()) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        self.0.provider.flush().await;
     }
 
     /// Several tasks do this, and then nothing is under way any more.

@@ -1,6 +1,5 @@
 //! Jobs: they carry out what the machine asks for, off the callers.
 
-use std::fmt;
 use std::sync::Arc;
 
 use pan123_token_cache::{Action, StoreStep};
@@ -15,6 +14,7 @@ use crate::store_call::StoreCall;
 /// It draws each action only when it comes to carry it out, so nothing overdue is ever sent, and a job that never runs
 /// costs nothing. One that is dropped reports that, and a caller who waits starts another.
 #[must_use = "run it, or say why it can't be started"]
+#[derive(Debug)]
 pub struct Job {
     live: Arc<Live>,
     id: u64,
@@ -107,13 +107,5 @@ impl Drop for Job {
             let (id, began) = (self.id, self.began);
             self.live.change(|state, _| state.job_ended(id, began));
         }
-    }
-}
-
-impl fmt::Debug for Job {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
     }
 }

@@ -145,14 +145,16 @@ mod settings;
 mod state;
 mod store_call;
 mod sync;
+mod waiting;
 
-pub use caller::{Caller, Flush, Turn, Wanted};
+pub use caller::{Caller, Turn, Wanted};
 pub use exchange::Exchange;
 pub use job::{Job, Work};
 pub use provider::Provider;
 pub use settings::Settings;
 pub use state::Place;
 pub use store_call::{StoreCall, StoreReport};
+pub use waiting::Flush;
 
 // The crates whose types our signatures name.
 pub use {pan123_token, pan123_token_cache};

@@ -1,5 +1,6 @@
 //! The one lock around the state: what is published from it, who is woken, and the delivery of events.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
@@ -95,5 +96,12 @@ impl Live {
         let waiters = state.take_waiters();
         drop(state);
         waiters.into_values().for_each(Waker::wake);
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its own `Debug` shows no secret.
+        f.debug_tuple("Live").field(&self.operation).finish()
     }
 }

@@ -10,10 +10,11 @@ use pan123_token::http::header::AUTHORIZATION;
 use pan123_token::{AccessToken, Authorization, BaseUrl, Origins};
 use pan123_token_cache::Rejection;
 
-use crate::caller::{Caller, Flush, Waiter, Wanted};
+use crate::caller::{Caller, Wanted};
 use crate::live::Live;
+use crate::waiting::{Flush, Waiter};
 
-/// A token, kept and renewed by whoever carries out the [jobs](crate::Job). Cheap to clone; clones share everything.
+/// A token, kept and renewed by those who carry out the [jobs](crate::Job). Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Provider(Arc<Inner>);
 
@@ -125,19 +126,14 @@ impl Provider {
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Provider");
-        match &self.0.source {
-            // Neither shows a secret.
-            Source::Live(live) => debug.field("operation", &live.operation),
-            Source::Fixed(token) => debug.field("fixed", token),
+        // Neither shows a secret.
+        let source: &dyn fmt::Debug = match &self.0.source {
+            Source::Live(live) => live,
+            Source::Fixed(token) => token,
         };
-        debug.field("origins", &self.0.origins.load());
-        debug.finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Live {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").finish_non_exhaustive()
+        f.debug_struct("Provider")
+            .field("source", source)
+            .field("origins", &self.0.origins.load())
+            .finish_non_exhaustive()
     }
 }

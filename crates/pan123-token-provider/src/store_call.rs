@@ -1,6 +1,5 @@
 //! The call to the store that a job carries out.
 
-use std::fmt;
 use std::sync::Arc;
 
 use pan123_token_cache::{AsyncTokenStore, StoreDone, StoreKey, StoreStep, TokenStore};
@@ -53,6 +52,7 @@ impl StoreCall {
 
 /// Where the answer of a [`StoreCall`] goes.
 #[must_use = "report the answer"]
+#[derive(Debug)]
 pub struct StoreReport {
     live: Arc<Live>,
     job: u64,
@@ -82,11 +82,5 @@ impl Drop for StoreReport {
             state.cache.stored(done, now);
             state.note_token(false, now);
         });
-    }
-}
-
-impl fmt::Debug for StoreReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreReport").finish_non_exhaustive()
     }
 }

@@ -267,7 +267,7 @@ async fn an_async_store_is_shared_as_a_blocking_one() {
     let host = Host::new(Mood::Well);
     let provider = || {
         builder(&host.platform, host.clock)
-            .async_store(Unhurried(host.store.clone()))
+            .async_store(Arc::new(Unhurried(host.store.clone())))
             .build()
             .unwrap()
     };

@@ -1,11 +1,12 @@
 //! Which calls carry the token, and what else becomes of them.
 
 use std::error::Error;
+use std::sync::{Arc, Mutex};
 use std::{fmt, io};
 
 use http_body_util::BodyExt;
 use pan123_token_hyper::http::{Request, Response};
-use pan123_token_hyper::{AuthorizationError, AuthorizationLayer, Bytes, Full, TokenError};
+use pan123_token_hyper::{AuthorizationError, AuthorizationLayer, Bytes, Event, Full, TokenError};
 use tower::{Layer, ServiceExt};
 
 use super::api::{Api, Frames, Mark, SUCCESS, URI, get, json};
@@ -162,4 +163,35 @@ async fn a_caller_that_goes_away_while_it_waits_for_a_token_stops_nothing() {
     assert_eq!(provider.token().await.unwrap().secret(), "token-1");
     assert_eq!(platform.requests(), 1);
     assert!(api.calls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_sees_at_once_that_a_server_was_allowed() {
+    let clock = ManualClock::new(START);
+    let platform = Platform::new(clock.clone());
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let provider = builder(&platform, clock)
+        .on_event(move |event| log.lock().unwrap().push(event.clone()))
+        .build()
+        .unwrap();
+    let upload = "https://upload.example/upload/v2/file/slice";
+    let api = Api::new([(); 3].map(|()| json(200, SUCCESS)));
+    let service = AuthorizationLayer::new(provider.clone()).layer(api.clone());
+    for _ in 0..2 {
+        service.clone().oneshot(get(upload)).await.unwrap();
+    }
+    let origin = "https://upload.example".to_owned();
+    assert_eq!(
+        *events.lock().unwrap(),
+        [Event::UnauthorizedOrigin { origin }]
+    );
+    provider.allow_origin(&upload.parse().unwrap());
+    service.oneshot(get(upload)).await.unwrap();
+    let tokens: Vec<_> = api
+        .calls()
+        .iter()
+        .map(|call| call.token().is_some())
+        .collect();
+    assert_eq!(tokens, [false, false, true]);
 }
