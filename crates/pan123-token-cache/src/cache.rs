@@ -26,7 +26,7 @@ use crate::token_error::TokenError;
 
 /// The life of one access token: when to fetch, use, renew, wait and share it. See the [crate's documentation](crate).
 ///
-/// Does nothing by itself: a driver [polls](Self::poll) it, does what it is told, and reports how that ended.
+/// Does nothing by itself: a driver [polls](Self::poll) it, does the one thing, and reports how that ended.
 #[derive(Debug)]
 pub struct TokenCache {
     policy: RenewalPolicy,
@@ -83,7 +83,7 @@ enum Refresh {
 pub enum Rejection {
     /// It is not the token that is held: that one may be asked for and tried.
     NotCurrent,
-    /// It is. A newer one is looked for in the store; one is fetched once this much time has passed. Until then the token
+    /// It is. A newer one is loaded from the store, if there is one; one is fetched once this much time has passed. Until then the token
     /// is still served.
     Suspect {
         /// Zero if it may be fetched at once.
@@ -163,7 +163,7 @@ impl TokenCache {
             Action::Wait { .. } => return,
         };
         self.poll_at = None;
-        self.land(id);
+        self.finish(id);
     }
 
     /// Reports how a fetch ended. A token that comes after its ticket expired is still taken, if it is newer than the one
@@ -174,7 +174,7 @@ impl TokenCache {
     )]
     pub fn fetched(&mut self, ticket: FetchTicket, result: Result<Grant, FetchError>, now: Moment) {
         let now = self.begin_report(now);
-        let in_time = self.land(ticket.id).is_some();
+        let in_time = self.finish(ticket.id).is_some();
         match result {
             Ok(grant) => self.granted(&ticket, &grant, in_time, now),
             Err(error) if in_time => self.fetch_failed(error.into(), now),
@@ -190,12 +190,12 @@ impl TokenCache {
     )]
     pub fn not_sent(&mut self, ticket: FetchTicket, why: Cause, now: Moment) {
         let now = self.begin_report(now);
-        if self.land(ticket.id).is_some() {
+        if self.finish(ticket.id).is_some() {
             self.fetch_failed(Failure::NotSent(why), now);
         }
     }
 
-    /// Gives up the fetch that is under way, because what carries it out doesn't answer any more. That counts as a fetch
+    /// Drops the fetch that is under way, because what carries it out doesn't answer any more. That counts as a fetch
     /// that may have cost a token. Its ticket is still good for a token that comes late. False where no fetch is under
     /// way.
     pub fn supersede(&mut self, now: Moment) -> bool {
@@ -211,7 +211,7 @@ impl TokenCache {
     /// Reports how a call to the store ended. An answer that comes after the step's deadline is ignored.
     pub fn stored(&mut self, done: StoreDone, now: Moment) {
         let now = self.begin_report(now);
-        if let Some(call) = self.land(done.id) {
+        if let Some(call) = self.finish(done.id) {
             self.store_answered(done.answered, call.asked, now);
         }
     }
@@ -332,7 +332,7 @@ impl TokenCache {
     fn begin_report(&mut self, now: Moment) -> Moment {
         let now = self.advance(now);
         self.poll_at = None;
-        self.give_up_overdue(now);
+        self.drop_overdue(now);
         now
     }
 
@@ -344,7 +344,7 @@ impl TokenCache {
     }
 
     /// The one action that is under way from now on.
-    fn launch(&mut self, what: What, timeout: Duration, now: Moment) -> u64 {
+    fn start(&mut self, what: What, timeout: Duration, now: Moment) -> u64 {
         self.next_id += 1;
         self.in_flight = Some(InFlight {
             id: self.next_id,
@@ -355,12 +355,12 @@ impl TokenCache {
         self.next_id
     }
 
-    fn land(&mut self, id: u64) -> Option<InFlight> {
+    fn finish(&mut self, id: u64) -> Option<InFlight> {
         self.in_flight.take_if(|it| it.id == id)
     }
 
     /// A ticket or a step that was dropped ends here.
-    fn give_up_overdue(&mut self, now: Moment) {
+    fn drop_overdue(&mut self, now: Moment) {
         let overdue = |it: &mut InFlight| it.deadline <= now.monotonic;
         match self.in_flight.take_if(overdue).map(|it| it.what) {
             Some(What::Fetch) => self.fetch_failed(Failure::Dropped, now),

@@ -19,7 +19,7 @@ pub(super) enum Demand {
 
 impl TokenCache {
     pub(super) fn next_action(&mut self, now: Moment) -> Action {
-        self.give_up_overdue(now);
+        self.drop_overdue(now);
         if let Some(under_way) = &self.in_flight {
             return Action::Wait {
                 until: now.at_monotonic(under_way.deadline),
@@ -173,7 +173,7 @@ impl TokenCache {
         if load_at <= now.monotonic {
             return self.load(Tier::Shared, now);
         }
-        if let (Some(fallback), true) = (&self.sharing.fallback, self.sharing.is_given_up()) {
+        if let (Some(fallback), true) = (&self.sharing.fallback, self.sharing.is_skipped()) {
             let load_host_at = fallback.load_at(interval);
             if load_host_at <= now.monotonic {
                 return self.load(Tier::Host, now);

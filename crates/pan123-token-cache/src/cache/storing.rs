@@ -48,7 +48,7 @@ impl TokenCache {
         step: fn(Step<C>) -> StoreStep,
         now: Moment,
     ) -> Action {
-        let id = self.launch(what, self.policy.store_timeout, now);
+        let id = self.start(what, self.policy.store_timeout, now);
         Action::Store(step(Step { id, call }))
     }
 
@@ -79,7 +79,7 @@ impl TokenCache {
         self.sharing.end_lease(Duration::ZERO, now);
         match (tier, &mut self.sharing.fallback) {
             (Tier::Host, Some(fallback)) => fallback.failed(policy, now),
-            _ => self.sharing.give_up(&error, policy, random, now),
+            _ => self.sharing.skip(&error, policy, random, now),
         }
         let call = "lease";
         self.push_event(Event::StoreFailed { call, error });
@@ -223,7 +223,7 @@ impl TokenCache {
         Held::new(record.token, life, &self.policy, self.jitter)
     }
 
-    /// Takes over a stored token, if it is better than the one held.
+    /// Holds a stored token from now on, if it is better than the one held.
     fn adopt(&mut self, stored: Option<Stored>, tier: Tier, asked: Moment, now: Moment) {
         let Some(stored) = stored else {
             if tier == Tier::Shared {

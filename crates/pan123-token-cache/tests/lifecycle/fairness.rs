@@ -11,9 +11,10 @@ fn healthy_host_waits(hosts: u64, failing_takes: Duration) -> Duration {
     for _ in 0..100_000 {
         let now = hosts[0].now();
         if let Some((at, ticket, _)) = under_way.take_if(|it| it.2 <= now.monotonic) {
-            let result = match at == healthy {
-                true => grant("a", now.wall, 30 * DAY),
-                false => not_sent(),
+            let result = if at == healthy {
+                grant("a", now.wall, 30 * DAY)
+            } else {
+                not_sent()
             };
             hosts[at].cache.fetched(ticket, result, now);
         }
