@@ -309,3 +309,8 @@ pub use token_error::TokenError;
 
 // The crate whose types our signatures name.
 pub use pan123_token;
+
+// The program in the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
