@@ -1,7 +1,9 @@
 //! The state machine: its parts, and what a driver calls.
 
+mod call;
 mod deciding;
 mod fetching;
+mod state;
 mod storing;
 
 use std::collections::VecDeque;
@@ -10,7 +12,9 @@ use std::time::Duration;
 
 use pan123_token::{AccessToken, Cause, FetchError, Fingerprint, Grant};
 
-use crate::action::{Action, FetchTicket, Reason};
+use call::Call;
+
+use crate::action::{Action, FetchTicket};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::held::{Held, Suspicion};
@@ -19,10 +23,8 @@ use crate::pacing::Pacing;
 use crate::policy::{PolicyError, RenewalPolicy};
 use crate::random::Random;
 use crate::sharing::{HostFallback, Sharing};
-use crate::snapshot::Snapshot;
-use crate::step::{StoreDone, Tier};
-use crate::store::{Owner, StoreError};
-use crate::token_error::TokenError;
+use crate::step::StoreDone;
+use crate::store::StoreError;
 
 /// The life of one access token: when to fetch, use, renew, wait and share it. See the [crate's documentation](crate).
 ///
@@ -59,14 +61,10 @@ struct InFlight {
     what: What,
 }
 
-/// As far as its failure needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     Fetch,
-    Load(Tier),
-    Lease(Owner, Tier),
-    Save(Tier),
-    Release(Tier),
+    Call(Call),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -256,70 +254,6 @@ impl TokenCache {
         self.poll_at = None;
     }
 
-    /// Whether a token that was [asked for](Self::refresh) is still to come. A failure leaves it wanted.
-    pub fn is_refreshing(&self) -> bool {
-        match self.refresh {
-            Refresh::No => false,
-            Refresh::Wanted => true,
-            Refresh::InsteadOf(unwanted) => self
-                .held
-                .as_ref()
-                .is_none_or(|held| held.fingerprint == unwanted),
-        }
-    }
-
-    /// Whether the token that is held, or what is known of it, is still to be written to the store.
-    pub fn is_unsaved(&self) -> bool {
-        self.held.is_some() && self.sharing.is_unsaved()
-    }
-
-    /// What to say to a caller who has no token when [`poll`](Self::poll) found nothing to do. `None` where the wait is
-    /// worth it: a fetch is under way, or may begin in a moment.
-    pub fn token_error(&self, until: Moment, reason: Reason, now: Moment) -> Option<TokenError> {
-        let next_attempt = until.monotonic.saturating_sub(now.monotonic);
-        match (reason, self.pacing.last_failure()) {
-            (Reason::StoreDown, _) => {
-                let error = self.sharing.blocking_error(&self.policy)?.clone();
-                Some(TokenError::Store {
-                    error,
-                    next_attempt,
-                })
-            }
-            (Reason::Backoff | Reason::RateLimited | Reason::MaybeIssued, Some(failure)) => {
-                // The store is loaded earlier than that, but the platform isn't asked.
-                let attempt_at = self.pacing.hold().until(false);
-                let attempt_in = attempt_at.saturating_sub(now.monotonic);
-                Some(TokenError::Renewal {
-                    failure: failure.clone(),
-                    next_attempt: next_attempt.max(attempt_in),
-                })
-            }
-            (Reason::RateLimited, None) => {
-                let cooling = self.sharing.cooling_until.saturating_sub(now.monotonic);
-                Some(TokenError::RateLimited {
-                    next_attempt: next_attempt.max(cooling),
-                })
-            }
-            (Reason::MaybeIssued, None) => Some(TokenError::HeldBack { next_attempt }),
-            _ => None,
-        }
-    }
-
-    /// What is held now.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.held.as_ref(), self.poll_at)
-    }
-
-    /// Why the last renewal brought nothing. `None` once one has.
-    pub fn last_failure(&self) -> Option<&Failure> {
-        self.pacing.last_failure()
-    }
-
-    /// The oldest event that wasn't taken yet.
-    pub fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
     /// Earlier monotonic times change nothing.
     fn advance(&mut self, now: Moment) -> Moment {
         self.latest = self.latest.max(now.monotonic);
@@ -364,7 +298,9 @@ impl TokenCache {
         let overdue = |it: &mut InFlight| it.deadline <= now.monotonic;
         match self.in_flight.take_if(overdue).map(|it| it.what) {
             Some(What::Fetch) => self.fetch_failed(Failure::Dropped, now),
-            Some(call) => self.call_failed(call, &StoreError::new("no answer in time"), now),
+            Some(What::Call(call)) => {
+                self.call_failed(call, &StoreError::new("no answer in time"), now);
+            }
             None => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{TokenCache, What};
+use super::{Call, TokenCache, What};
 use crate::action::{Action, Reason};
 use crate::moment::Moment;
 use crate::sharing::{Availability, Pending};
@@ -25,7 +25,7 @@ impl TokenCache {
                 until: now.at_monotonic(under_way.deadline),
                 reason: match under_way.what {
                     What::Fetch => Reason::Fetching,
-                    _ => Reason::Storing,
+                    What::Call(_) => Reason::Storing,
                 },
             };
         }
@@ -33,11 +33,11 @@ impl TokenCache {
         let held = self.held.as_deref();
         match self.sharing.pending(held, &self.policy, now) {
             Some(Pending::Save(save)) => {
-                return self.ask_store(What::Save(save.tier), save, StoreStep::Save, now);
+                return self.ask_store(Call::Save(save.tier), save, StoreStep::Save, now);
             }
             Some(Pending::Release(release)) => {
                 return self.ask_store(
-                    What::Release(release.tier),
+                    Call::Release(release.tier),
                     release,
                     StoreStep::Release,
                     now,
@@ -117,7 +117,7 @@ impl TokenCache {
         let owner = Owner(self.random.next() ^ at);
         let term = self.policy.lease_term;
         let call = TakeLease { owner, term, tier };
-        self.ask_store(What::Lease(owner, tier), call, StoreStep::Lease, now)
+        self.ask_store(Call::Lease(owner, tier), call, StoreStep::Lease, now)
     }
 
     /// A lease is no use where the token came meanwhile; and where it has too little left for a fetch and a save, since the
@@ -187,6 +187,6 @@ impl TokenCache {
     }
 
     fn load(&mut self, tier: Tier, now: Moment) -> Action {
-        self.ask_store(What::Load(tier), Load { tier }, StoreStep::Load, now)
+        self.ask_store(Call::Load(tier), Load { tier }, StoreStep::Load, now)
     }
 }
