@@ -129,14 +129,14 @@ impl TokenCache {
     }
 
     /// The same, for a store that has a [fallback](crate::TokenStore::fallback): while the store is bypassed, the machine
-    /// asks that one ([`Tier::Host`]).
+    /// asks that one ([`Tier::Host`](crate::Tier::Host)).
     #[must_use]
     pub fn with_fallback(mut self) -> Self {
         self.sharing.fallback = Some(HostFallback::new());
         self.sharing()
     }
 
-    /// What to do now, for a caller who wants a token. Call it when a snapshot [says so](Snapshot::wants_poll), when a
+    /// What to do now, for a caller who wants a token. Call it when a snapshot [says so](crate::Snapshot::wants_poll), when a
     /// wait has ended, and after each report.
     pub fn poll(&mut self, now: Moment) -> Action {
         let now = self.advance(now);
