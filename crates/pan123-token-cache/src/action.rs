@@ -17,7 +17,7 @@ pub enum Action {
     Fetch(FetchTicket),
     /// Nothing, until this moment comes by either clock, or something is reported. Then poll again.
     Wait {
-        /// When to poll again, if anyone still needs a token.
+        /// When to poll again, if a caller still wants a token.
         until: Moment,
         /// Why nothing is to be done.
         reason: Reason,
@@ -32,13 +32,13 @@ pub enum Reason {
     Fresh,
     /// A fetch is under way; until its ticket expires.
     Fetching,
-    /// A call to the store is under way; until it is given up.
+    /// A call to the store is under way; until its deadline.
     Storing,
     /// The last fetch is too short a while ago.
     Spacing,
     /// The last attempts failed.
     Backoff,
-    /// The platform, or another cache on the same store, was told to wait.
+    /// The platform asked this cache, or another one on the same store, to wait.
     RateLimited,
     /// Another cache on the same store is fetching.
     Leased,

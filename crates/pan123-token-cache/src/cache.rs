@@ -1,7 +1,9 @@
 //! The state machine: its parts, and what a driver calls.
 
+mod call;
 mod deciding;
 mod fetching;
+mod state;
 mod storing;
 
 use std::collections::VecDeque;
@@ -10,7 +12,9 @@ use std::time::Duration;
 
 use pan123_token::{AccessToken, Cause, FetchError, Fingerprint, Grant};
 
-use crate::action::{Action, FetchTicket, Reason};
+use call::Call;
+
+use crate::action::{Action, FetchTicket};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::held::{Held, Suspicion};
@@ -19,14 +23,12 @@ use crate::pacing::Pacing;
 use crate::policy::{PolicyError, RenewalPolicy};
 use crate::random::Random;
 use crate::sharing::{HostFallback, Sharing};
-use crate::snapshot::Snapshot;
-use crate::step::{StoreDone, Tier};
-use crate::store::{Owner, StoreError};
-use crate::token_error::TokenError;
+use crate::step::StoreDone;
+use crate::store::StoreError;
 
 /// The life of one access token: when to fetch, use, renew, wait and share it. See the [crate's documentation](crate).
 ///
-/// Does nothing by itself: a driver [polls](Self::poll) it, does what it is told, and reports how that ended.
+/// Does nothing by itself: a driver [polls](Self::poll) it, does the one thing, and reports how that ended.
 #[derive(Debug)]
 pub struct TokenCache {
     policy: RenewalPolicy,
@@ -59,14 +61,10 @@ struct InFlight {
     what: What,
 }
 
-/// As far as its failure needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     Fetch,
-    Load(Tier),
-    Lease(Owner, Tier),
-    Save(Tier),
-    Release(Tier),
+    Call(Call),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +81,7 @@ enum Refresh {
 pub enum Rejection {
     /// It is not the token that is held: that one may be asked for and tried.
     NotCurrent,
-    /// It is. A newer one is looked for in the store; one is fetched once this much time has passed. Until then the token
+    /// It is. A newer one is loaded from the store, if there is one; one is fetched once this much time has passed. Until then the token
     /// is still served.
     Suspect {
         /// Zero if it may be fetched at once.
@@ -131,14 +129,14 @@ impl TokenCache {
     }
 
     /// The same, for a store that has a [fallback](crate::TokenStore::fallback): while the store is bypassed, the machine
-    /// asks that one ([`Tier::Host`]).
+    /// asks that one ([`Tier::Host`](crate::Tier::Host)).
     #[must_use]
     pub fn with_fallback(mut self) -> Self {
         self.sharing.fallback = Some(HostFallback::new());
         self.sharing()
     }
 
-    /// What to do now, for a caller who wants a token. Call it when a snapshot [says so](Snapshot::wants_poll), when a
+    /// What to do now, for a caller who wants a token. Call it when a snapshot [says so](crate::Snapshot::wants_poll), when a
     /// wait has ended, and after each report.
     pub fn poll(&mut self, now: Moment) -> Action {
         let now = self.advance(now);
@@ -163,7 +161,7 @@ impl TokenCache {
             Action::Wait { .. } => return,
         };
         self.poll_at = None;
-        self.land(id);
+        self.finish(id);
     }
 
     /// Reports how a fetch ended. A token that comes after its ticket expired is still taken, if it is newer than the one
@@ -174,7 +172,7 @@ impl TokenCache {
     )]
     pub fn fetched(&mut self, ticket: FetchTicket, result: Result<Grant, FetchError>, now: Moment) {
         let now = self.begin_report(now);
-        let in_time = self.land(ticket.id).is_some();
+        let in_time = self.finish(ticket.id).is_some();
         match result {
             Ok(grant) => self.granted(&ticket, &grant, in_time, now),
             Err(error) if in_time => self.fetch_failed(error.into(), now),
@@ -190,12 +188,12 @@ impl TokenCache {
     )]
     pub fn not_sent(&mut self, ticket: FetchTicket, why: Cause, now: Moment) {
         let now = self.begin_report(now);
-        if self.land(ticket.id).is_some() {
+        if self.finish(ticket.id).is_some() {
             self.fetch_failed(Failure::NotSent(why), now);
         }
     }
 
-    /// Gives up the fetch that is under way, because what carries it out doesn't answer any more. That counts as a fetch
+    /// Drops the fetch that is under way, because what carries it out doesn't answer any more. That counts as a fetch
     /// that may have cost a token. Its ticket is still good for a token that comes late. False where no fetch is under
     /// way.
     pub fn supersede(&mut self, now: Moment) -> bool {
@@ -211,7 +209,7 @@ impl TokenCache {
     /// Reports how a call to the store ended. An answer that comes after the step's deadline is ignored.
     pub fn stored(&mut self, done: StoreDone, now: Moment) {
         let now = self.begin_report(now);
-        if let Some(call) = self.land(done.id) {
+        if let Some(call) = self.finish(done.id) {
             self.store_answered(done.answered, call.asked, now);
         }
     }
@@ -256,70 +254,6 @@ impl TokenCache {
         self.poll_at = None;
     }
 
-    /// Whether a token that was [asked for](Self::refresh) is still to come. A failure leaves it wanted.
-    pub fn is_refreshing(&self) -> bool {
-        match self.refresh {
-            Refresh::No => false,
-            Refresh::Wanted => true,
-            Refresh::InsteadOf(unwanted) => self
-                .held
-                .as_ref()
-                .is_none_or(|held| held.fingerprint == unwanted),
-        }
-    }
-
-    /// Whether the token that is held, or what is known of it, is still to be written to the store.
-    pub fn is_unsaved(&self) -> bool {
-        self.held.is_some() && self.sharing.is_unsaved()
-    }
-
-    /// What to say to a caller who has no token when [`poll`](Self::poll) found nothing to do. `None` where the wait is
-    /// worth it: a fetch is under way, or may begin in a moment.
-    pub fn token_error(&self, until: Moment, reason: Reason, now: Moment) -> Option<TokenError> {
-        let next_attempt = until.monotonic.saturating_sub(now.monotonic);
-        match (reason, self.pacing.last_failure()) {
-            (Reason::StoreDown, _) => {
-                let error = self.sharing.blocking_error(&self.policy)?.clone();
-                Some(TokenError::Store {
-                    error,
-                    next_attempt,
-                })
-            }
-            (Reason::Backoff | Reason::RateLimited | Reason::MaybeIssued, Some(failure)) => {
-                // The store is loaded earlier than that, but the platform isn't asked.
-                let attempt_at = self.pacing.hold().until(false);
-                let attempt_in = attempt_at.saturating_sub(now.monotonic);
-                Some(TokenError::Renewal {
-                    failure: failure.clone(),
-                    next_attempt: next_attempt.max(attempt_in),
-                })
-            }
-            (Reason::RateLimited, None) => {
-                let cooling = self.sharing.cooling_until.saturating_sub(now.monotonic);
-                Some(TokenError::RateLimited {
-                    next_attempt: next_attempt.max(cooling),
-                })
-            }
-            (Reason::MaybeIssued, None) => Some(TokenError::HeldBack { next_attempt }),
-            _ => None,
-        }
-    }
-
-    /// What is held now.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.held.as_ref(), self.poll_at)
-    }
-
-    /// Why the last renewal brought nothing. `None` once one has.
-    pub fn last_failure(&self) -> Option<&Failure> {
-        self.pacing.last_failure()
-    }
-
-    /// The oldest event that wasn't taken yet.
-    pub fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
     /// Earlier monotonic times change nothing.
     fn advance(&mut self, now: Moment) -> Moment {
         self.latest = self.latest.max(now.monotonic);
@@ -332,7 +266,7 @@ impl TokenCache {
     fn begin_report(&mut self, now: Moment) -> Moment {
         let now = self.advance(now);
         self.poll_at = None;
-        self.give_up_overdue(now);
+        self.drop_overdue(now);
         now
     }
 
@@ -344,7 +278,7 @@ impl TokenCache {
     }
 
     /// The one action that is under way from now on.
-    fn launch(&mut self, what: What, timeout: Duration, now: Moment) -> u64 {
+    fn start(&mut self, what: What, timeout: Duration, now: Moment) -> u64 {
         self.next_id += 1;
         self.in_flight = Some(InFlight {
             id: self.next_id,
@@ -355,20 +289,21 @@ impl TokenCache {
         self.next_id
     }
 
-    fn land(&mut self, id: u64) -> Option<InFlight> {
+    fn finish(&mut self, id: u64) -> Option<InFlight> {
         self.in_flight.take_if(|it| it.id == id)
     }
 
     /// A ticket or a step that was dropped ends here.
-    fn give_up_overdue(&mut self, now: Moment) {
+    fn drop_overdue(&mut self, now: Moment) {
         let overdue = |it: &mut InFlight| it.deadline <= now.monotonic;
         let Some(InFlight { what, asked, .. }) = self.in_flight.take_if(overdue) else {
             return;
         };
-        if what == What::Fetch {
-            self.fetch_failed(Failure::Dropped, now);
-        } else {
-            self.call_failed(what, &StoreError::new("no answer in time"), asked, now);
+        match what {
+            What::Fetch => self.fetch_failed(Failure::Dropped, now),
+            What::Call(call) => {
+                self.call_failed(call, &StoreError::new("no answer in time"), asked, now);
+            }
         }
     }
 }

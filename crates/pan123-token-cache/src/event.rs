@@ -1,18 +1,31 @@
 //! What happened, for logs and metrics. Never a secret.
 
-use pan123_token::{Fingerprint, OffsetDateTime};
+use std::fmt;
 use std::time::Duration;
 
+use pan123_token::{Fingerprint, OffsetDateTime};
+
 use crate::failure::Failure;
+use crate::moment::Seconds;
+use crate::record::rfc_3339;
 use crate::store::StoreError;
 
-/// Something that an operator may want to know.
+/// Something that an operator may want to know. `Display` is one line, without a secret.
+///
+/// ```
+/// # use pan123_token_cache::{Event, StoreError};
+/// let event = Event::StoreFailed {
+///     call: "load",
+///     error: StoreError::new("connection refused"),
+/// };
+/// assert_eq!(event.to_string(), "store failed (load): connection refused");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A token was fetched.
     Renewed {
-        /// Its mark.
+        /// The token's.
         fingerprint: Fingerprint,
         /// Its expiry, in UTC.
         expires_at: OffsetDateTime,
@@ -28,37 +41,96 @@ pub enum Event {
         /// No attempt is made before this much time has passed.
         next_attempt: Duration,
     },
-    /// The platform asks to be left alone.
+    /// The platform asks for fewer requests.
     RateLimited {
-        /// For how long nobody on this store asks.
+        /// For how long no process on this store asks.
         wait: Duration,
     },
-    /// A business call was refused with the current token.
+    /// An API call was refused with the current token.
     Rejected {
-        /// Its mark.
+        /// The token's.
         fingerprint: Fingerprint,
         /// How long until a forced renewal is allowed.
         replaceable_in: Duration,
     },
-    /// A token was taken over from the store.
+    /// A token was taken from a store.
     Adopted {
-        /// Its mark.
+        /// The token's.
         fingerprint: Fingerprint,
         /// Its expiry, in UTC.
         expires_at: OffsetDateTime,
     },
-    /// The store failed; the machine goes on alone.
+    /// A call to a store failed. It is tried again; after a while the store is bypassed, as far as the policy allows it.
     StoreFailed {
-        /// The call: `look`, `lease`, `save`, `mark suspect` or `give back`.
+        /// The call: `load`, `lease`, `save` or `release`.
         call: &'static str,
         /// Why.
         error: StoreError,
     },
-    /// The store answers again.
+    /// The store that all share answers again.
     StoreRecovered,
     /// A request went out without a token, because its origin isn't allowed. Once for each origin.
     UnauthorizedOrigin {
         /// Scheme, host and port, as in `https://upload.example:8443`.
         origin: String,
     },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Renewed {
+                fingerprint,
+                expires_at,
+                forced,
+            } => {
+                let until = rfc_3339(*expires_at);
+                write!(f, "token renewed: {fingerprint}, expires at {until}")?;
+                f.write_str(if *forced { " (forced)" } else { "" })
+            }
+            Self::RenewalFailed {
+                failure,
+                serving_old,
+                next_attempt,
+            } => {
+                let token = if *serving_old {
+                    "the old token is still served"
+                } else {
+                    "there is no token"
+                };
+                let next_attempt = Seconds(*next_attempt);
+                write!(
+                    f,
+                    "renewal failed: {failure} ({token}; next attempt in {next_attempt})"
+                )
+            }
+            Self::RateLimited { wait } => {
+                write!(f, "rate limited: no request for {}", Seconds(*wait))
+            }
+            Self::Rejected {
+                fingerprint,
+                replaceable_in,
+            } => {
+                write!(f, "token rejected: {fingerprint}, replaceable ")?;
+                if replaceable_in.is_zero() {
+                    f.write_str("at once")
+                } else {
+                    write!(f, "in {}", Seconds(*replaceable_in))
+                }
+            }
+            Self::Adopted {
+                fingerprint,
+                expires_at,
+            } => {
+                let until = rfc_3339(*expires_at);
+                write!(f, "token adopted: {fingerprint}, expires at {until}")
+            }
+            Self::StoreFailed { call, error } => write!(f, "store failed ({call}): {error}"),
+            Self::StoreRecovered => f.write_str("store recovered"),
+            Self::UnauthorizedOrigin { origin } => write!(
+                f,
+                "request sent without a token: {origin} is not an allowed origin"
+            ),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pan123_token::{AccessToken, Cause, ErrorKind, FetchError};
 
-/// A renewal that brought no token that can be used. Cheap to clone: everyone who waited for it gets it.
+/// A renewal that brought no token that can be used. Cheap to clone: each caller that waited for it gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
@@ -13,9 +13,9 @@ pub enum Failure {
     Fetch(FetchError),
     /// The token that came had already expired on issue. Here it is, for a caller who knows this host's clock to be wrong.
     IssuedExpired(AccessToken),
-    /// The token that came is the one at hand, with no later expiry.
+    /// The token that came is the one held, with no later expiry.
     Unchanged,
-    /// The exchange was given up before it was reported.
+    /// The exchange was dropped or superseded before it was reported.
     Dropped,
     /// The exchange could not be started, for this reason. Nothing was sent.
     NotSent(Cause),
@@ -31,17 +31,17 @@ impl Failure {
         }
     }
 
-    /// Whether another attempt may well succeed, without anybody's doing.
+    /// Whether another attempt may well succeed by itself.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Fetch(error) => error.is_retryable(),
-            // It takes a clock to be set right.
+            // A clock is to be set right.
             Self::IssuedExpired(_) => false,
             Self::Unchanged | Self::Dropped | Self::NotSent(_) => true,
         }
     }
 
-    /// How long the server asks to be left alone, where it said so.
+    /// How long the server asks to wait, where it said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Fetch(error) => error.retry_after(),
@@ -83,7 +83,7 @@ impl fmt::Display for Failure {
                 f.write_str("the platform sent the same token again; try again later")
             }
             Self::Dropped => {
-                f.write_str("the renewal was given up before it ended; try again later")
+                f.write_str("the renewal was dropped before it ended; try again later")
             }
             Self::NotSent(why) => write!(f, "the renewal could not be started: {why}"),
         }

@@ -48,7 +48,7 @@ pub(crate) struct Life {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suspicion {
     Good,
-    /// By hearsay: it is served until there is another.
+    /// It is served until there is another.
     RejectedElsewhere,
     RejectedHere,
 }
@@ -181,7 +181,7 @@ impl Held {
 
     /// What a token that replaces this one inherits.
     pub(crate) fn hands_on(&self, policy: &RenewalPolicy, now: Moment) -> Provenance {
-        // A token that lives for less than that has settled halfway.
+        // For a token whose life is shorter than that, half of it counts.
         let settled = policy.settled_after.min(self.life.lifetime / 2);
         let before = if self.age_at(now) >= settled {
             0
@@ -195,7 +195,7 @@ impl Held {
         }
     }
 
-    /// Takes over what another copy of the same token says beyond this one.
+    /// Takes in what another copy of the same token says beyond this one.
     pub(crate) fn merge(&mut self, other: &Self) {
         let mut merged = if other.token.expires_at() > self.token.expires_at() {
             other.clone()

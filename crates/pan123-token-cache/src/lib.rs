@@ -1,57 +1,183 @@
 //! The life of the 123pan open platform's access token, without I/O: when to fetch, use, renew, wait and share it.
 //!
-//! # In scope
-//!
 //! [`TokenCache`] is a state machine. A driver asks it what to do ([`poll`](TokenCache::poll)), does that one thing, and
-//! reports how it ended. Everything that decides lives here: freshness, early renewal, spacing, backoff, what to do about a
-//! rejected token, when to take a token from a store that is shared with other processes and hosts, and when to give one
-//! to it. [`TokenStore`] is what a store must do; [`Record`] is what it keeps.
+//! reports how it ended. A ready-made driver is in `pan123-token-hyper`, `pan123-token-ureq` or
+//! `pan123-token-reqwest`; this crate is for a runtime of one's own, and holds the rules.
 //!
-//! # Out of scope
+//! # A driver
 //!
-//! This crate opens no socket and no file, reads no clock, draws no randomness, starts no thread and holds no lock; its
-//! `clippy.toml` bans the calls. Time ([`Moment`]) and a seed are arguments. The exchange itself is the core's
-//! (`pan123-token`), and carrying it out is a driver's: `pan123-token-hyper`, `pan123-token-ureq`, or your own, of which
-//! there is one [below](#a-driver).
+//! All that a runtime needs: something that sends a request, something that waits, and a clock.
 //!
-//! # Theory of operation
+//! ```
+//! use std::time::Duration;
 //!
-//! The machine has at most one action under way: an exchange with the platform, or one call to the store. It asks for a
-//! next one only when that is reported, or when its deadline has passed. So a future that is cancelled, a thread that
-//! panics or a process that dies costs no more than the deadline.
+//! use pan123_token::{AccessToken, FetchError, GetAccessToken, Grant};
+//! use pan123_token_cache::{Action, Clock, Event, StoreSession, TokenCache, TokenError};
 //!
-//! ```text
-//!                    ┌────────────── fresh: wait until renewal falls due ◄─────────────────┐
-//!                    ▼                                                                     │
-//!   poll ──► is a token due, over, or rejected? ──yes──► look into the store ──newer one───┤
-//!                    ▲                                          │ none, or older           │
-//!                    │                                          ▼                          │
-//!                    │                 shut: wait ◄──── take the lease ─────newer one──────┤
-//!                    │                                          │ granted                  │
-//!                    │                                          ▼                          │
-//!                    ├── wait: backoff, spacing ◄──failure─── fetch ──token──► save, give ─┘
-//!                    │                                          │              the lease back
-//!                    └──────────────────────────────────────────┘
-//!                        deadline passed: as a failure that may have cost a token
+//! /// A made-up single-threaded runtime.
+//! trait Runtime: Clock {
+//!     /// Sends the request, without following redirects, and reads at most `MAX_RESPONSE_BYTES + 1` of the reply.
+//!     fn exchange(&self, operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError>;
+//!     fn sleep(&self, time: Duration);
+//!     fn log(&self, event: &Event);
+//! }
+//!
+//! struct Driver<R> {
+//!     runtime: R,
+//!     operation: GetAccessToken,
+//!     cache: TokenCache,
+//!     /// With a cache that is `sharing()`.
+//!     store: Option<StoreSession>,
+//! }
+//!
+//! impl<R: Runtime> Driver<R> {
+//!     /// A token that can be used now, or why there is none. Waits for at most `limit`.
+//!     fn token(&mut self, limit: Duration) -> Result<AccessToken, TokenError> {
+//!         let deadline = self.runtime.now().after(limit).monotonic;
+//!         loop {
+//!             let now = self.runtime.now();
+//!             let snapshot = self.cache.snapshot();
+//!             // A due renewal is worth one step, but never worth a wait.
+//!             if let (Some(token), false) = (snapshot.token(now), snapshot.wants_poll(now)) {
+//!                 return Ok(token.clone());
+//!             }
+//!             match self.cache.poll(now) {
+//!                 Action::Fetch(ticket) => {
+//!                     let result = self.runtime.exchange(&self.operation, ticket.timeout());
+//!                     self.cache.fetched(ticket, result, self.runtime.now());
+//!                 }
+//!                 Action::Store(step) => {
+//!                     // Without a session it is dropped, and counts as failed from its deadline on.
+//!                     if let Some(store) = &self.store {
+//!                         self.cache.stored(store.run(step), self.runtime.now());
+//!                     }
+//!                 }
+//!                 Action::Wait { until, reason } => {
+//!                     if let Some(token) = self.cache.snapshot().token(now) {
+//!                         return Ok(token.clone());
+//!                     }
+//!                     // Too long a wait: the error says why, and when the next attempt is made.
+//!                     if until.monotonic > deadline {
+//!                         let error = self.cache.token_error(until, reason, now);
+//!                         return Err(error.unwrap_or(TokenError::TimedOut(limit)));
+//!                     }
+//!                     self.runtime.sleep(until.monotonic - now.monotonic);
+//!                 }
+//!             }
+//!             while let Some(event) = self.cache.next_event() {
+//!                 self.runtime.log(&event);
+//!             }
+//!         }
+//!     }
+//! }
+//! #
+//! # use std::cell::{Cell, RefCell};
+//! # use pan123_token::{Credentials, http};
+//! # use pan123_token_cache::{Moment, RenewalPolicy};
+//! # struct MadeUp { now: std::sync::Mutex<Moment>, asked: std::sync::atomic::AtomicU32, log: std::sync::Mutex<Vec<String>> }
+//! # impl Clock for MadeUp { fn now(&self) -> Moment { *self.now.lock().unwrap() } }
+//! # impl Runtime for MadeUp {
+//! #     fn exchange(&self, operation: &GetAccessToken, _: Duration) -> Result<Grant, FetchError> {
+//! #         // The first reply is a rate limit, the second a token for 30 days.
+//! #         let body = match self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+//! #             0 => r#"{"code":429,"message":"请求太频繁","data":null}"#,
+//! #             _ => r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#,
+//! #         };
+//! #         operation.parse_response(&http::Response::new(body)).map_err(Into::into)
+//! #     }
+//! #     fn sleep(&self, time: Duration) { let mut now = self.now.lock().unwrap(); *now = now.after(time); }
+//! #     fn log(&self, event: &Event) { self.log.lock().unwrap().push(event.to_string()); }
+//! # }
+//! # let mut driver = Driver {
+//! #     runtime: MadeUp {
+//! #         now: std::sync::Mutex::new(Moment { wall: Duration::from_secs(1_740_124_117), monotonic: Duration::ZERO }),
+//! #         asked: 0.into(),
+//! #         log: Vec::new().into(),
+//! #     },
+//! #     operation: GetAccessToken::new(Credentials::new("id", "secret").unwrap()),
+//! #     cache: TokenCache::new(RenewalPolicy::default(), 7).unwrap(),
+//! #     store: None,
+//! # };
+//! # assert!(driver.token(Duration::ZERO).is_err());
+//! # assert_eq!(driver.token(Duration::from_secs(60)).unwrap().secret(), "a.b.c");
+//! # assert_eq!(driver.token(Duration::ZERO).unwrap().secret(), "a.b.c");
+//! # assert_eq!(driver.runtime.asked.load(std::sync::atomic::Ordering::Relaxed), 2);
+//! # let log = driver.runtime.log.lock().unwrap();
+//! # assert!(log[0].starts_with("rate limited") && log[1].starts_with("renewal failed") && log[2].starts_with("token renewed"), "{log:#?}");
 //! ```
 //!
-//! Without a store, the way leads straight from the need to the fetch. A store that fails is tried again for a few seconds
-//! first, since a fleet in which every failing call costs a token of its own knocks itself offline. And while its token is
-//! fresh, a cache looks into the store every few minutes, so that it follows the others before the platform drops it.
+//! # Concepts
 //!
-//! What holds at any time:
+//! The machine has at most one action under way: an exchange with the platform, or one call to the store. It asks for the
+//! next one when that is reported, or when its deadline has passed. So a future that is cancelled, a thread that panics or
+//! a process that dies costs no more than the deadline. Each [`poll`](TokenCache::poll) walks this way from the top:
 //!
-//! - A token that is over, by the wall clock or by the monotonic one, is never handed out. Its life is counted from the
-//!   moment *before* the request was sent, and told by the server's own `Date` where there is one, so that a wrong clock
-//!   on this host doesn't matter. The last stretch counts as over.
+//! ```text
+//! Is an action under way? ──────────── yes ──► Wait: Fetching, Storing
+//!    │ no
+//! Is a store call pending? ─────────── yes ──► Store: save, then release
+//!    │ no
+//! Is there a demand? The token is
+//! missing, expired, due, or rejected
+//! and old enough; or a refresh is      no  ──► Wait: Fresh, Suspect, MaybeIssued, StoreDown
+//! wanted. ─────────────────────────────────►   (and now and then Store: load)
+//!    │ yes
+//! Is the lease held, or is there no
+//! store, or is it bypassed? ────────── yes ──► Fetch ──► then Store: save, release
+//!    │ no
+//! Spacing, backoff, a rate limit,
+//! another's lease? ─────────────────── yes ──► Wait: Spacing, Backoff, RateLimited, Leased
+//!    │ no                                      (and now and then Store: load)
+//! Store: load ──────── a newer token ────────► adopted: no demand any more
+//!    │ none
+//! Store: lease ──┬──── granted ──────────────► Fetch, at the next poll
+//!                └──── held, cooling down ───► Wait: Leased, Spacing, RateLimited
+//! ```
+//!
+//! Spacing and backoff hold without a store as well. A store that fails leads to `Wait: StoreDown`, and after a while
+//! around the store.
+//!
+//! ## What happens when an API call is refused with the token
+//!
+//! The driver sees that by [`token_rejected`](pan123_token::token_rejected) and calls [`TokenCache::reject`], which makes
+//! the token a suspect and answers when it may be replaced: once its age has reached the minimum token age, 60 s that
+//! double with each consecutive forced renewal, up to 1 h. [`poll`](TokenCache::poll) then asks for a save (the mark, for
+//! others) and a load: a newer token in the store is adopted, and that is all. Otherwise it waits ([`Reason::Suspect`]),
+//! and [`Snapshot::token`] still hands the token out. From that age on there is no token for callers; `poll` asks for the
+//! lease and for a fetch, a forced renewal. [`TokenCache::fetched`] takes the new token, and a save counts it in
+//! [`Record::forced`]. Other hosts go on using the suspect until there is another.
+//!
+//! ## What happens when a reply is lost
+//!
+//! The driver reports the failure with [`TokenCache::fetched`]; where it can't, the ticket's deadline does. Where
+//! [`Failure::may_have_issued`], the platform may have issued a token all the same, and it keeps 3 alive. So each such
+//! failure is counted with the token held ([`Record::maybe_issued`]) and saved before the lease is released: the count is
+//! the fleet's. [`poll`](TokenCache::poll) backs off, and after two waits ([`Reason::MaybeIssued`]) for the last quarter of
+//! the renewal window, in which the fleet makes one more attempt, and then none until the token has expired or is suspect.
+//! A token that comes late is taken by `fetched` all the same. Without a token there is none to lose: only the backoff holds.
+//!
+//! ## What happens when the store is dead
+//!
+//! Each step is answered with a [`StoreError`], or its deadline passes; [`TokenCache::stored`] notes the failure
+//! ([`Event::StoreFailed`]). [`poll`](TokenCache::poll) waits ([`Reason::StoreDown`]) and tries again every second or so;
+//! after 4 tries and 27 s it bypasses the store and tries it every 1 to 15 min. A cache without a token then takes the
+//! lease of the host's store ([`FallbackStore`]) or fetches at once. One with a token serves it, and renews it in the last
+//! quarter of its window at the earliest. What was fetched is offered to the store at once and at each further try; when
+//! that answers again ([`Event::StoreRecovered`]), the newest good token wins. A store that is misconfigured is not waited
+//! for: [`TokenCache::token_error`] gives its error at once. [`StoreRole`] says whether a store may be bypassed.
+//!
+//! ## What holds at any time
+//!
+//! - A token that has expired, by the wall clock or by the monotonic one, is never handed out. Its life is counted from the
+//!   moment *before* the request was sent, by the server's own `Date` where there is one, so that a wrong clock on this
+//!   host doesn't matter. The last stretch counts as expired.
 //! - One fetch at a time per cache, and one per key through a working store.
 //! - Fetches keep their distance and honour `Retry-After`; rate limiting is shared through the store, other failures are
-//!   not.
-//! - While a token can be used, nobody waits or fails because of a renewal.
-//! - A rejected token is replaced by a newer one from the store, or by a forced renewal once it is old enough; until then
-//!   it is still handed out, and by caches that only heard of the rejection until there is another. A host that calls an
-//!   endpoint which rejects every token disturbs no other host.
-//! - Nothing received is lost: a token that comes late is taken, one that can't be saved is offered to the store again.
+//!   not. A host that failed by itself lets the waiting ones go first.
+//! - While a token can be used, no caller waits or fails because of a renewal.
+//! - Nothing received is lost: a token that comes late is taken, one that can't be saved is offered to the store again, and
+//!   a store that was emptied gets it back.
+//! - A cache that waits for a reason of its own still loads the record now and then, and adopts what others fetched.
 //! - Store trouble costs sharing, and not the token.
 //!
 //! # Walking the graph
@@ -72,7 +198,7 @@
 //! // Nothing is held, so a token is to be fetched.
 //! assert!(cache.snapshot().wants_poll(start));
 //! let Action::Fetch(ticket) = cache.poll(start) else { unreachable!() };
-//! // One at a time: whoever else asks is told to wait.
+//! // One at a time: until that is reported, there is nothing else to do.
 //! assert!(matches!(cache.poll(start), Action::Wait { reason: Reason::Fetching, .. }));
 //!
 //! // The driver fetches, for at most `ticket.timeout()`, and reports.
@@ -106,104 +232,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # A driver
+//! # Words
 //!
-//! All that a runtime of one's own needs: something that sends a request, something that waits, and a clock.
+//! | | |
+//! |---|---|
+//! | record | a token and what the fleet knows of it, as a store keeps it: [`Record`] |
+//! | load, lease, save, release | the four calls to a store: [`StoreStep`] |
+//! | lease, lease record | the right to fetch, for a term; what a store keeps of it beside the record |
+//! | cooldown | until its end no owner is granted a lease: the spacing, or a rate limit, for the whole fleet |
+//! | adopt | take a newer token from the store |
+//! | demand | the reason for which another token is to be had |
+//! | renewal window | the last day of a life, or its last fifth: renewal falls due in it |
+//! | last resort | the last quarter of that window, when a renewal waits neither for a dead store nor for lost replies |
+//! | suspect | a token that an API call was refused with: here, or elsewhere |
+//! | forced renewal | the replacement of a suspect; allowed from the minimum token age on |
+//! | backing off | making no attempt for a while after a failure |
+//! | bypass | fetch without the store, which isn't asked for a while |
+//! | jitter | each cache's own part, drawn from its seed, of a window, an interval or a backoff |
 //!
-//! ```
-//! use std::time::Duration;
+//! # Scope
 //!
-//! use pan123_token::{AccessToken, FetchError, GetAccessToken, Grant};
-//! use pan123_token_cache::{Action, Clock, Event, Failure, StoreSession, TokenCache};
+//! Everything that decides lives here: freshness, early renewal, spacing, backoff, what to do about a rejected token, when
+//! to take a token from a store and when to give it one. [`TokenStore`] and [`AsyncTokenStore`] are what a store must do.
 //!
-//! /// A made-up single-threaded runtime.
-//! trait Runtime: Clock {
-//!     /// Sends the request, without following redirects, and reads at most `MAX_RESPONSE_BYTES + 1` of the reply.
-//!     fn exchange(&self, operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError>;
-//!     fn sleep(&self, time: Duration);
-//!     fn log(&self, event: Event);
-//! }
-//!
-//! struct Driver<R> {
-//!     runtime: R,
-//!     operation: GetAccessToken,
-//!     cache: TokenCache,
-//!     /// With a cache that is `sharing()`.
-//!     store: Option<StoreSession>,
-//! }
-//!
-//! impl<R: Runtime> Driver<R> {
-//!     /// A token that can be used now; or why there is none, within `patience`.
-//!     fn token(&mut self, patience: Duration) -> Result<AccessToken, Option<Failure>> {
-//!         let give_up = self.runtime.now().after(patience).monotonic;
-//!         loop {
-//!             let now = self.runtime.now();
-//!             let snapshot = self.cache.snapshot();
-//!             // A due renewal is worth one step, but never worth a wait.
-//!             if let (Some(token), false) = (snapshot.token(now), snapshot.wants_poll(now)) {
-//!                 return Ok(token.clone());
-//!             }
-//!             match self.cache.poll(now) {
-//!                 Action::Fetch(ticket) => {
-//!                     let result = self.runtime.exchange(&self.operation, ticket.timeout());
-//!                     self.cache.fetched(ticket, result, self.runtime.now());
-//!                 }
-//!                 Action::Store(step) => {
-//!                     // Without a session the step is dropped, and the machine goes on alone at its deadline.
-//!                     if let Some(store) = &self.store {
-//!                         self.cache.stored(store.run(step), self.runtime.now());
-//!                     }
-//!                 }
-//!                 Action::Wait { until, .. } => {
-//!                     if let Some(token) = snapshot.token(now) {
-//!                         return Ok(token.clone());
-//!                     }
-//!                     if until.monotonic > give_up {
-//!                         return Err(self.cache.last_failure().cloned());
-//!                     }
-//!                     self.runtime.sleep(until.monotonic - now.monotonic);
-//!                 }
-//!             }
-//!             while let Some(event) = self.cache.next_event() {
-//!                 self.runtime.log(event);
-//!             }
-//!         }
-//!     }
-//! }
-//! #
-//! # use std::cell::{Cell, RefCell};
-//! # use pan123_token::{Credentials, http};
-//! # use pan123_token_cache::{Moment, RenewalPolicy};
-//! # struct MadeUp { now: std::sync::Mutex<Moment>, asked: std::sync::atomic::AtomicU32, log: std::sync::Mutex<Vec<Event>> }
-//! # impl Clock for MadeUp { fn now(&self) -> Moment { *self.now.lock().unwrap() } }
-//! # impl Runtime for MadeUp {
-//! #     fn exchange(&self, operation: &GetAccessToken, _: Duration) -> Result<Grant, FetchError> {
-//! #         // The first reply is a rate limit, the second a token for 30 days.
-//! #         let body = match self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-//! #             0 => r#"{"code":429,"message":"请求太频繁","data":null}"#,
-//! #             _ => r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#,
-//! #         };
-//! #         operation.parse_response(&http::Response::new(body)).map_err(Into::into)
-//! #     }
-//! #     fn sleep(&self, time: Duration) { let mut now = self.now.lock().unwrap(); *now = now.after(time); }
-//! #     fn log(&self, event: Event) { self.log.lock().unwrap().push(event); }
-//! # }
-//! # let mut driver = Driver {
-//! #     runtime: MadeUp {
-//! #         now: std::sync::Mutex::new(Moment { wall: Duration::from_secs(1_740_124_117), monotonic: Duration::ZERO }),
-//! #         asked: 0.into(),
-//! #         log: Vec::new().into(),
-//! #     },
-//! #     operation: GetAccessToken::new(Credentials::new("id", "secret").unwrap()),
-//! #     cache: TokenCache::new(RenewalPolicy::default(), 7).unwrap(),
-//! #     store: None,
-//! # };
-//! # assert!(driver.token(Duration::ZERO).is_err());
-//! # assert_eq!(driver.token(Duration::from_secs(60)).unwrap().secret(), "a.b.c");
-//! # assert_eq!(driver.token(Duration::ZERO).unwrap().secret(), "a.b.c");
-//! # assert_eq!(driver.runtime.asked.load(std::sync::atomic::Ordering::Relaxed), 2);
-//! # assert!(matches!(driver.runtime.log.lock().unwrap()[..], [Event::RateLimited { .. }, Event::RenewalFailed { .. }, Event::Renewed { .. }]));
-//! ```
+//! This crate opens no socket and no file, reads no clock, draws no randomness, starts no thread and holds no lock; its
+//! `clippy.toml` bans the calls. Time ([`Moment`]) and a seed are arguments. The exchange itself is the core's
+//! (`pan123-token`), and carrying it out is a driver's.
 //!
 //! # Secrets
 //!
@@ -255,3 +309,8 @@ pub use token_error::TokenError;
 
 // The crate whose types our signatures name.
 pub use pan123_token;
+
+// The program in the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

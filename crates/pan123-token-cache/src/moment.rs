@@ -1,5 +1,6 @@
 //! Points in time, by two clocks.
 
+use std::fmt;
 use std::time::Duration;
 
 use pan123_token::OffsetDateTime;
@@ -7,8 +8,8 @@ use pan123_token::OffsetDateTime;
 /// A point in time as a host sees it: by its wall clock and by its monotonic one.
 ///
 /// Each clock is wrong in its own way. The wall clock may be hours off and may jump; the monotonic one may stand still
-/// while a laptop sleeps, and means nothing on another host. What must not be missed is therefore told by whichever of
-/// the two comes first.
+/// while a laptop sleeps, and means nothing on another host. So what must not be missed is due when either of the two
+/// says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment {
     /// Since 1970-01-01T00:00:00Z.
@@ -52,10 +53,24 @@ impl Moment {
     }
 }
 
-/// Tells the time to a driver. `SystemClock` (feature `system-clock`) asks the operating system.
+/// The time, for a driver. `SystemClock` (feature `system-clock`) asks the operating system.
 pub trait Clock: Send + Sync {
     /// Now, by both clocks.
     fn now(&self) -> Moment;
+}
+
+/// A length of time for a reader: in seconds, or in milliseconds below one.
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        if millis < 1000 {
+            write!(f, "{millis} ms")
+        } else {
+            write!(f, "{:.0} s", self.0.as_secs_f64())
+        }
+    }
 }
 
 /// Since 1970; zero before that.

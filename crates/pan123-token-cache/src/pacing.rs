@@ -111,7 +111,7 @@ impl Pacing {
         let asked_for = failure.retry_after().unwrap_or_default();
         let least = asked_for.max(policy.min_interval);
         if failure.is_lasting() {
-            // It takes someone to mend it: an end of the token held makes it no more urgent.
+            // A person must mend it: an end of the token held makes it no more urgent.
             let most = doubled(
                 policy.refused_base,
                 self.failures,

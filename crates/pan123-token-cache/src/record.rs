@@ -14,10 +14,11 @@ use time::format_description::well_known::Rfc3339;
 ///
 /// # Stored form
 ///
-/// A JSON object of at most 64 KiB. The fields below are frozen: each but the last is required, and none may stand twice, since
-/// readers would differ in which one they take. In a time, `T`, `t` or a blank parts date and time. Their order doesn't matter, and unknown fields are passed over. `version` is that
-/// of the writer; `readableBy` is the oldest version that may read it, and a reader that is older refuses it
-/// ([`RecordError::Newer`]) whatever the other fields hold. So a fleet can be upgraded host by host and goes on sharing.
+/// A JSON object of at most 64 KiB. The fields below are frozen: each but the last is required, and none may stand twice,
+/// since readers would differ in which one they take. In a time, `T`, `t` or a blank parts date and time. The fields'
+/// order doesn't matter, and unknown ones are passed over. `version` is that of the writer; `readableBy` is the oldest
+/// version that may read it, and a reader that is older refuses it ([`RecordError::Newer`]) whatever the other fields
+/// hold. So a fleet can be upgraded host by host and goes on sharing.
 ///
 /// | field | value |
 /// |---|---|
@@ -230,7 +231,7 @@ fn utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
         .filter(|utc| (0..=9999).contains(&utc.year()))
 }
 
-fn rfc_3339(time: OffsetDateTime) -> String {
+pub(crate) fn rfc_3339(time: OffsetDateTime) -> String {
     // The years were checked on the way in; another date that was put in by hand gives a form that counts as damaged.
     utc(time)
         .and_then(|utc| utc.format(&Rfc3339).ok())

@@ -31,7 +31,7 @@ pub(crate) struct Sharing {
     pub(crate) late_leases: u32,
     /// How many consecutive times the lease was not to be had.
     pub(crate) contended: u32,
-    /// Until when no process may ask the platform, as far as was heard.
+    /// Until when no process may ask the platform, as far as the store said.
     pub(crate) cooling_until: Duration,
     pub(crate) turn: Turn,
     pub(crate) fallback: Option<HostFallback>,
@@ -92,7 +92,7 @@ impl Sharing {
             return self.owed.pending(held, now);
         }
         // A store that is full may still end its lease, for which the others wait.
-        if !(self.save_failed && self.is_given_up()) {
+        if !(self.save_failed && self.is_skipped()) {
             return None;
         }
         self.owed.pending_release(now)
@@ -120,7 +120,7 @@ impl Sharing {
     /// The held record is to be saved; for this host, too, while the shared store is out.
     pub(crate) fn offer(&mut self, replaces: Option<Fingerprint>) {
         self.owed.save(replaces);
-        if self.is_given_up()
+        if self.is_skipped()
             && let Some(fallback) = &mut self.fallback
         {
             fallback.owed.save(replaces);

@@ -132,7 +132,7 @@ pub struct Stored {
 impl Stored {
     /// How much of the token's life is left, `loaded` being the moment before it was loaded.
     ///
-    /// Where the store has no clock of its own, this host's wall clock tells; but not where it was set back since.
+    /// Where the store has no clock of its own, this host's wall clock decides; where it was set back since, the expiry does.
     pub fn left_at(&self, loaded: Moment) -> Duration {
         let record = &self.record;
         let left = self
@@ -202,7 +202,7 @@ impl StoreError {
         }
     }
 
-    /// Whether it takes someone to change a setting. An outage heals by itself.
+    /// Whether a person must change a setting. An outage heals by itself.
     pub fn is_misconfigured(&self) -> bool {
         self.misconfigured
     }

@@ -49,7 +49,7 @@ impl StoreSession {
     /// Reports, without a cache, that an API call was refused with this token: the caches on this store then replace it
     /// once that is allowed. False where it isn't the stored one. Blocks as long as the store does.
     ///
-    /// A cache does this by itself when it is told of a [rejection](crate::TokenCache::reject).
+    /// A cache does this by itself when it gets a [rejection](crate::TokenCache::reject).
     ///
     /// # Errors
     ///

@@ -33,7 +33,7 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
         Moment {
-            // A clock before 1970 is as good as one at 1970: a token's life is then told by the monotonic one.
+            // A clock before 1970 is as good as one at 1970: a token's life is then measured by the monotonic one.
             wall: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(),
             monotonic: self.origin.elapsed(),
         }

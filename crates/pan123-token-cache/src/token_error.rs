@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::moment::Seconds;
 use crate::store::StoreError;
 
-/// Why a caller gets no token. Cheap to clone: everyone who asked gets it. `Display` is one line that says it all.
+/// Why a caller gets no token. Cheap to clone: each caller that asked gets it. `Display` is one line that says it all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -48,7 +49,7 @@ impl TokenError {
         }
     }
 
-    /// Whether asking again later may well bring a token, without anybody's doing.
+    /// Whether asking again later may well bring a token by itself.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Renewal { failure, .. } => failure.is_retryable(),
@@ -57,8 +58,7 @@ impl TokenError {
         }
     }
 
-    /// How long the platform asked to be left alone, where it said so; from its answer on, or from when another process
-    /// passed it on.
+    /// How long the platform asked to wait, where it said so; from its answer on, or from when the store passed it on.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { next_attempt } => Some(*next_attempt),
@@ -66,7 +66,7 @@ impl TokenError {
         }
     }
 
-    /// How long until another renewal is attempted: whoever asks earlier gets the same error. From when this was
+    /// How long until another renewal is attempted: a caller that asks earlier gets the same error. From when this was
     /// returned.
     pub fn next_attempt(&self) -> Option<Duration> {
         match self {
@@ -88,7 +88,7 @@ impl fmt::Display for TokenError {
             } => write!(f, "{failure} (next attempt in {})", Seconds(*next_attempt)),
             Self::RateLimited { next_attempt } => write!(
                 f,
-                "rate limited, as another process was told; try again in {}",
+                "another process was rate limited; try again in {}",
                 Seconds(*next_attempt)
             ),
             Self::HeldBack { next_attempt } => write!(
@@ -114,17 +114,3 @@ impl fmt::Display for TokenError {
 }
 
 impl std::error::Error for TokenError {}
-
-/// In a unit that anyone can use.
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        if millis < 1000 {
-            write!(f, "{millis} ms")
-        } else {
-            write!(f, "{:.0} s", self.0.as_secs_f64())
-        }
-    }
-}

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 use crate::event::Event;
 
 impl Event {
-    /// Hands it to `tracing` (feature `tracing`). What went well, and what heals by itself while a token is at hand, is
+    /// Hands it to `tracing` (feature `tracing`). What went well, and what heals by itself while a token can be served, is
     /// below a warning.
     pub fn trace(&self) {
         match self {
@@ -32,7 +32,7 @@ impl Event {
             Self::Adopted {
                 fingerprint,
                 expires_at,
-            } => info!(%fingerprint, %expires_at, "token taken over from the store"),
+            } => info!(%fingerprint, %expires_at, "token adopted from the store"),
             Self::StoreFailed { call, error } => warn!(call, %error, "store failed"),
             Self::StoreRecovered => info!("store recovered"),
             Self::UnauthorizedOrigin { origin } => {

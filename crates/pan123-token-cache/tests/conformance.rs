@@ -244,9 +244,12 @@ fn an_async_store_passes_the_same_suite() {
 
 async fn pending_once() {
     let mut polled = false;
-    poll_fn(|_| match std::mem::replace(&mut polled, true) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
+    poll_fn(|_| {
+        if std::mem::replace(&mut polled, true) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }

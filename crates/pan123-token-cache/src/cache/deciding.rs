@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{TokenCache, What};
+use super::{Call, TokenCache, What};
 use crate::action::{Action, Reason};
 use crate::moment::Moment;
 use crate::sharing::{Availability, Pending};
@@ -19,13 +19,13 @@ pub(super) enum Demand {
 
 impl TokenCache {
     pub(super) fn next_action(&mut self, now: Moment) -> Action {
-        self.give_up_overdue(now);
+        self.drop_overdue(now);
         if let Some(under_way) = &self.in_flight {
             return Action::Wait {
                 until: now.at_monotonic(under_way.deadline),
                 reason: match under_way.what {
                     What::Fetch => Reason::Fetching,
-                    _ => Reason::Storing,
+                    What::Call(_) => Reason::Storing,
                 },
             };
         }
@@ -34,11 +34,11 @@ impl TokenCache {
         match self.sharing.pending(held, &self.policy, now) {
             Some(Pending::Load(tier)) => return self.load(tier, now),
             Some(Pending::Save(save)) => {
-                return self.ask_store(What::Save(save.tier), save, StoreStep::Save, now);
+                return self.ask_store(Call::Save(save.tier), save, StoreStep::Save, now);
             }
             Some(Pending::Release(release)) => {
                 return self.ask_store(
-                    What::Release(release.tier),
+                    Call::Release(release.tier),
                     release,
                     StoreStep::Release,
                     now,
@@ -118,7 +118,7 @@ impl TokenCache {
         let owner = Owner(self.random.next() ^ at);
         let term = self.policy.lease_term;
         let call = TakeLease { owner, term, tier };
-        self.ask_store(What::Lease(owner, tier), call, StoreStep::Lease, now)
+        self.ask_store(Call::Lease(owner, tier), call, StoreStep::Lease, now)
     }
 
     /// A lease is no use where the token came meanwhile; and where it has too little left for a fetch and a save, since the
@@ -174,7 +174,7 @@ impl TokenCache {
         if load_at <= now.monotonic {
             return self.load(Tier::Shared, now);
         }
-        if let (Some(fallback), true) = (&self.sharing.fallback, self.sharing.is_given_up()) {
+        if let (Some(fallback), true) = (&self.sharing.fallback, self.sharing.is_skipped()) {
             let load_host_at = fallback.load_at(interval);
             if load_host_at <= now.monotonic {
                 return self.load(Tier::Host, now);
@@ -188,6 +188,6 @@ impl TokenCache {
     }
 
     fn load(&mut self, tier: Tier, now: Moment) -> Action {
-        self.ask_store(What::Load(tier), Load { tier }, StoreStep::Load, now)
+        self.ask_store(Call::Load(tier), Load { tier }, StoreStep::Load, now)
     }
 }

@@ -23,7 +23,7 @@ impl TokenCache {
         let timeout = self.policy.fetch_timeout;
         self.sharing.late_leases = 0;
         Action::Fetch(FetchTicket {
-            id: self.launch(What::Fetch, timeout, now),
+            id: self.start(What::Fetch, timeout, now),
             sent: now,
             timeout,
             provenance,
@@ -160,7 +160,7 @@ impl TokenCache {
             now.monotonic,
         );
         let rate_limited = failure.is_rate_limited();
-        // Only rate limiting is everyone's; a wrong secret or a bad network is this host's own.
+        // Only rate limiting concerns the fleet; a wrong secret or a bad network is this host's own.
         let cooldown = if rate_limited {
             backoff.without
         } else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::deciding::Demand;
-use super::{Refresh, TokenCache, What};
+use super::{Call, Refresh, TokenCache, What};
 use crate::action::{Action, Reason};
 use crate::event::Event;
 use crate::held::{Held, Life, Suspicion};
@@ -14,56 +14,30 @@ use crate::sharing::HeldLease;
 use crate::step::{Answered, Load, Save, Step, StoreStep, TakeLease, Tier};
 use crate::store::{Lease, Saved, StoreError, Stored};
 
-impl What {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Fetch => "fetch",
-            Self::Load(_) => "load",
-            Self::Lease(..) => "lease",
-            Self::Save(_) => "save",
-            Self::Release(_) => "release",
-        }
-    }
-
-    /// Whether it says something about the store's being writable.
-    fn writes(self) -> bool {
-        !matches!(self, Self::Load(_))
-    }
-
-    fn tier(self) -> Tier {
-        match self {
-            Self::Load(tier) | Self::Lease(_, tier) | Self::Save(tier) | Self::Release(tier) => {
-                tier
-            }
-            Self::Fetch => Tier::Shared,
-        }
-    }
-}
-
 impl TokenCache {
     pub(super) fn ask_store<C>(
         &mut self,
-        what: What,
+        kind: Call,
         call: C,
         step: fn(Step<C>) -> StoreStep,
         now: Moment,
     ) -> Action {
-        let id = self.launch(what, self.policy.store_timeout, now);
+        let id = self.start(What::Call(kind), self.policy.store_timeout, now);
         Action::Store(step(Step { id, call }))
     }
 
     pub(super) fn call_failed(
         &mut self,
-        call: What,
+        call: Call,
         error: &StoreError,
         asked: Moment,
         now: Moment,
     ) {
         match call {
             // It may have been granted.
-            What::Lease(owner, tier) => self.sharing.owed(tier).release(owner, now.monotonic),
-            What::Save(Tier::Shared) => self.sharing.save_failed(),
-            What::Release(tier) => self.sharing.release_failed(tier),
+            Call::Lease(owner, tier) => self.sharing.owed(tier).release(owner, now.monotonic),
+            Call::Save(Tier::Shared) => self.sharing.save_failed(),
+            Call::Release(tier) => self.sharing.release_failed(tier),
             _ => {}
         }
         let (policy, random) = (&self.policy, &mut self.random);
@@ -85,7 +59,7 @@ impl TokenCache {
         self.sharing.end_lease(Duration::ZERO, now);
         match (tier, &mut self.sharing.fallback) {
             (Tier::Host, Some(fallback)) => fallback.failed(policy, now),
-            _ => self.sharing.give_up(&error, policy, random, now),
+            _ => self.sharing.skip(&error, policy, random, now),
         }
         let call = "lease";
         self.push_event(Event::StoreFailed { call, error });
@@ -94,7 +68,7 @@ impl TokenCache {
     pub(super) fn store_answered(&mut self, answered: Answered, asked: Moment, now: Moment) {
         match answered {
             Answered::Load(Load { tier }, Ok(stored)) => {
-                self.call_succeeded(What::Load(tier));
+                self.call_succeeded(Call::Load(tier));
                 match (tier, &mut self.sharing.fallback) {
                     (Tier::Host, Some(fallback)) => {
                         let stored = stored.as_ref().map(|it| it.record.fingerprint());
@@ -105,7 +79,7 @@ impl TokenCache {
                 self.adopt(stored, tier, asked, now);
             }
             Answered::TakeLease(call, Ok(lease)) => {
-                self.call_succeeded(What::Lease(call.owner, call.tier));
+                self.call_succeeded(Call::Lease(call.owner, call.tier));
                 self.leased(call, lease, asked, now);
             }
             // It would be asked again and again.
@@ -113,30 +87,30 @@ impl TokenCache {
                 if call.record.is_ahead_of(&stored.record) =>
             {
                 let error = StoreError::new("it keeps an older record of the same token");
-                self.call_failed(What::Save(call.tier), &error, asked, now);
+                self.call_failed(Call::Save(call.tier), &error, asked, now);
             }
             Answered::Save(call, Ok(saved)) => {
-                self.call_succeeded(What::Save(call.tier));
+                self.call_succeeded(Call::Save(call.tier));
                 self.saved(&call, saved, asked, now);
             }
             // A store that is full ends leases all the same: that says nothing.
             Answered::Release(call, Ok(())) => self.sharing.has_released(call.tier),
             Answered::Load(Load { tier }, Err(error)) => {
-                self.call_failed(What::Load(tier), &error, asked, now);
+                self.call_failed(Call::Load(tier), &error, asked, now);
             }
             Answered::TakeLease(call, Err(error)) => {
-                self.call_failed(What::Lease(call.owner, call.tier), &error, asked, now);
+                self.call_failed(Call::Lease(call.owner, call.tier), &error, asked, now);
             }
             Answered::Save(call, Err(error)) => {
-                self.call_failed(What::Save(call.tier), &error, asked, now);
+                self.call_failed(Call::Save(call.tier), &error, asked, now);
             }
             Answered::Release(call, Err(error)) => {
-                self.call_failed(What::Release(call.tier), &error, asked, now);
+                self.call_failed(Call::Release(call.tier), &error, asked, now);
             }
         }
     }
 
-    fn call_succeeded(&mut self, call: What) {
+    fn call_succeeded(&mut self, call: Call) {
         if call.tier() == Tier::Shared && self.sharing.recovered(call.writes()) {
             self.push_event(Event::StoreRecovered);
         }
@@ -236,7 +210,7 @@ impl TokenCache {
         Held::new(record.token, life, &self.policy, self.jitter)
     }
 
-    /// Takes over a stored token, if it is better than the one held.
+    /// Holds a stored token from now on, if it is better than the one held.
     fn adopt(&mut self, stored: Option<Stored>, tier: Tier, asked: Moment, now: Moment) {
         let Some(stored) = stored else {
             if tier == Tier::Shared {

@@ -1,4 +1,4 @@
-//! A store that fails: how long it is tried again, and whether it is bypassed.
+//! A store that fails: how long it is tried again, when it is skipped, and whether it is bypassed meanwhile.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ pub(super) struct Trouble {
     /// How many calls failed since then.
     tries: u32,
     retry_at: Duration,
-    /// How many times it was given up; zero while it is only being tried again.
-    given_up: u32,
+    /// How many consecutive times it was skipped for a while; zero while it is only being tried again.
+    skips: u32,
     /// It couldn't be written. That it can be read proves nothing about that.
     writing: bool,
     error: StoreError,
@@ -33,7 +33,7 @@ pub(crate) enum Availability {
 }
 
 impl Sharing {
-    /// A call failed: the store is tried again soon, and given up once that has gone on for a while. A call that fails now
+    /// A call failed: the store is tried again soon, and skipped once that has gone on for a while. A call that fails now
     /// and then is no reason to ask for a token of one's own.
     pub(crate) fn failed(
         &mut self,
@@ -48,13 +48,13 @@ impl Sharing {
         let before = self.trouble.take().filter(|trouble| {
             // It wasn't tried since: that was another trouble.
             let forgotten = trouble.retry_at.saturating_add(policy.store_patience);
-            trouble.given_up > 0 || now_at <= forgotten
+            trouble.skips > 0 || now_at <= forgotten
         });
         let mut trouble = before.unwrap_or(Trouble {
             since: asked,
             tries: 0,
             retry_at: now_at,
-            given_up: 0,
+            skips: 0,
             writing,
             error: error.clone(),
         });
@@ -62,12 +62,12 @@ impl Sharing {
         trouble.tries = trouble.tries.saturating_add(1);
         trouble.error = error.clone();
         let long = now_at.saturating_sub(trouble.since) >= policy.store_patience;
-        let given_up = trouble.given_up > 0
+        let skipped = trouble.skips > 0
             || error.is_misconfigured()
             || trouble.tries >= policy.store_tries && long;
-        if given_up {
+        if skipped {
             self.trouble = Some(trouble);
-            self.give_up(error, policy, random, now);
+            self.skip(error, policy, random, now);
         } else {
             // A call that hung has waited long enough.
             let pause = random.half_to(policy.lease_poll);
@@ -78,7 +78,7 @@ impl Sharing {
     }
 
     /// The store isn't asked for a while. A lease is released after that: some stores have no clock to end it by.
-    pub(crate) fn give_up(
+    pub(crate) fn skip(
         &mut self,
         error: &StoreError,
         policy: &RenewalPolicy,
@@ -86,13 +86,13 @@ impl Sharing {
         now: Moment,
     ) {
         let trouble = self.trouble.take();
-        let (given_up, writing) = trouble.map_or((0, false), |it| (it.given_up, it.writing));
-        let wait = doubled(policy.store_retry_base, given_up, policy.store_retry_cap);
+        let (skips, writing) = trouble.map_or((0, false), |it| (it.skips, it.writing));
+        let wait = doubled(policy.store_retry_base, skips, policy.store_retry_cap);
         self.trouble = Some(Trouble {
             since: now.monotonic,
             tries: 0,
             retry_at: now.monotonic.saturating_add(random.half_to(wait)),
-            given_up: given_up.saturating_add(1),
+            skips: skips.saturating_add(1),
             writing,
             error: error.clone(),
         });
@@ -128,7 +128,7 @@ impl Sharing {
     /// Whether the platform may be asked without it.
     fn may_be_bypassed(&self, policy: &RenewalPolicy) -> bool {
         let misconfigured = |trouble: &Trouble| trouble.error.is_misconfigured();
-        self.is_given_up()
+        self.is_skipped()
             && match policy.store_role {
                 StoreRole::Required => false,
                 StoreRole::Preferred => !self.trouble.as_ref().is_some_and(misconfigured),
@@ -138,11 +138,11 @@ impl Sharing {
 
     /// Why there is no token and no way to one: the store's failure, where it isn't bypassed.
     pub(crate) fn blocking_error(&self, policy: &RenewalPolicy) -> Option<&StoreError> {
-        let trouble = self.trouble.as_ref().filter(|it| it.given_up > 0)?;
+        let trouble = self.trouble.as_ref().filter(|it| it.skips > 0)?;
         (!self.may_be_bypassed(policy)).then_some(&trouble.error)
     }
 
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.trouble.as_ref().is_some_and(|it| it.given_up > 0)
+    pub(crate) fn is_skipped(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|it| it.skips > 0)
     }
 }

@@ -343,9 +343,10 @@ impl<S: AsyncTokenStore> Suite<'_, S> {
                 }
                 Poll::Pending => true,
             });
-            match asking.is_empty() {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            if asking.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
         })
         .await;

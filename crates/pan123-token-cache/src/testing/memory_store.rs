@@ -10,7 +10,7 @@ use crate::moment::Clock;
 use crate::record::Record;
 use crate::store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 
-/// A store that ends with the process. It tells the time by a clock's monotonic half.
+/// A store that ends with the process. Its time is a clock's monotonic half.
 pub struct MemoryStore {
     clock: Box<dyn Clock>,
     slots: Mutex<HashMap<StoreKey, Slot>>,

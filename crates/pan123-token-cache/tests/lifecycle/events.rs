@@ -105,10 +105,86 @@ fn a_failure_says_in_one_line_what_happened() {
         (
             Failure::Dropped,
             true,
-            "the renewal was given up before it ended; try again later",
+            "the renewal was dropped before it ended; try again later",
         ),
     ] {
         assert_eq!(failure.to_string(), line);
         assert_eq!(failure.may_have_issued(), may_have_issued, "{line}");
+    }
+}
+
+#[test]
+fn each_event_is_one_line() {
+    let fingerprint = AccessToken::new("SENTINEL", date(START.wall))
+        .unwrap()
+        .fingerprint();
+    let expires_at = date(START.wall + 30 * DAY);
+    let renewed = |forced| Event::Renewed {
+        fingerprint,
+        expires_at,
+        forced,
+    };
+    let failed = |serving_old| Event::RenewalFailed {
+        failure: Failure::from(FetchError::Connect("why".into())),
+        serving_old,
+        next_attempt: 5 * SECOND,
+    };
+    for (event, line) in [
+        (
+            renewed(false),
+            format!("token renewed: {fingerprint}, expires at 2025-03-23T07:48:37Z"),
+        ),
+        (
+            renewed(true),
+            format!("token renewed: {fingerprint}, expires at 2025-03-23T07:48:37Z (forced)"),
+        ),
+        (
+            failed(true),
+            "renewal failed: no connection: why; check the network, the base URL and any proxy \
+             (the old token is still served; next attempt in 5 s)"
+                .to_owned(),
+        ),
+        (
+            failed(false),
+            "renewal failed: no connection: why; check the network, the base URL and any proxy \
+             (there is no token; next attempt in 5 s)"
+                .to_owned(),
+        ),
+        (
+            Event::RateLimited { wait: 10 * MINUTE },
+            "rate limited: no request for 600 s".to_owned(),
+        ),
+        (
+            Event::Rejected {
+                fingerprint,
+                replaceable_in: Duration::ZERO,
+            },
+            format!("token rejected: {fingerprint}, replaceable at once"),
+        ),
+        (
+            Event::Rejected {
+                fingerprint,
+                replaceable_in: MINUTE,
+            },
+            format!("token rejected: {fingerprint}, replaceable in 60 s"),
+        ),
+        (
+            Event::Adopted {
+                fingerprint,
+                expires_at,
+            },
+            format!("token adopted: {fingerprint}, expires at 2025-03-23T07:48:37Z"),
+        ),
+        (
+            Event::StoreFailed {
+                call: "lease",
+                error: StoreError::new("the disk\nis full"),
+            },
+            "store failed (lease): the disk\u{fffd}is full".to_owned(),
+        ),
+        (Event::StoreRecovered, "store recovered".to_owned()),
+    ] {
+        assert_eq!(event.to_string(), line);
+        assert!(!format!("{event} {event:?}").contains("SENTINEL"));
     }
 }

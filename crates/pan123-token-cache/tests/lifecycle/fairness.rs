@@ -4,8 +4,13 @@ use super::*;
 
 /// A fleet in which the network of all hosts but the last is dead, from a cold start. How long until the last one has a
 /// token, where a failing fetch takes this long.
-fn healthy_host_waits(hosts: u64, failing_takes: Duration) -> Duration {
-    let (mut hosts, clock, _) = fleet(hosts);
+fn healthy_host_waits(hosts: u64, first_seed: u64, failing_takes: Duration) -> Duration {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    let seeds = first_seed..first_seed + hosts;
+    let mut hosts: Vec<_> = seeds
+        .map(|seed| Host::sharing(&store, &clock, seed))
+        .collect();
     let healthy = hosts.len() - 1;
     let mut under_way: Option<(usize, FetchTicket, Duration)> = None;
     for _ in 0..100_000 {
@@ -18,7 +23,7 @@ fn healthy_host_waits(hosts: u64, failing_takes: Duration) -> Duration {
             };
             hosts[at].cache.fetched(ticket, result, now);
         }
-        let mut next = now.after(HOUR).monotonic;
+        let mut next = under_way.as_ref().map_or(now.monotonic + HOUR, |it| it.2);
         for (at, host) in hosts.iter_mut().enumerate() {
             match host.poll() {
                 Action::Fetch(ticket) => {
@@ -42,10 +47,13 @@ fn healthy_host_waits(hosts: u64, failing_takes: Duration) -> Duration {
 #[test]
 fn one_healthy_host_among_nine_with_a_dead_network_has_a_token_within_5_min() {
     for failing_takes in [SECOND / 10, 5 * SECOND, 29 * SECOND] {
-        let waited = healthy_host_waits(10, failing_takes);
+        // Each failing host has one turn at the most before it.
+        let longest = (0..20)
+            .map(|seed| healthy_host_waits(10, 100 * seed, failing_takes))
+            .max();
         assert!(
-            waited <= 5 * MINUTE,
-            "{waited:?}, where failing takes {failing_takes:?}"
+            longest <= Some(5 * MINUTE),
+            "{longest:?}, where failing takes {failing_takes:?}"
         );
     }
 }

@@ -318,19 +318,3 @@ fn leases_of_the_hosts_store_that_come_too_late_are_gone_without() {
     };
     assert_eq!(late_leases, 2);
 }
-
-#[test]
-fn an_older_record_of_the_hosts_store_is_not_adopted_where_the_held_token_is_due() {
-    let scene = Scene::new();
-    let mut host = scene.process(1);
-    host.fetch_30_days("a");
-    host.wait();
-    scene.clock.advance(30 * DAY - HOUR);
-    // Issued earlier, with more of its life left. From the shared store it would be adopted.
-    let earlier = record("earlier", START.wall - DAY, 60 * DAY);
-    scene.local.put(&earlier, 29 * DAY);
-    host.events();
-    let _ = host.ticket();
-    assert_eq!(host.events(), []);
-    assert_eq!(host.served().as_deref(), Some("a"));
-}

@@ -17,6 +17,7 @@ mod backoff;
 mod clocks;
 mod events;
 mod fairness;
+mod forgetful_store;
 mod host_fallback;
 mod late_reports;
 mod leases;

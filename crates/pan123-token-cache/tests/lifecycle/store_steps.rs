@@ -152,7 +152,7 @@ fn any_incident() -> impl Strategy<Value = Incident> {
 }
 
 /// At one moment. Longest: each record of each of both stores says more of the token than the one before.
-const MOST_STEPS: u32 = 40;
+const MOST_STEPS: u32 = 16;
 
 fn happen(host: &mut Host, incident: Incident, ticket: &mut Option<FetchTicket>) {
     let result = match incident {
@@ -175,7 +175,7 @@ fn happen(host: &mut Host, incident: Incident, ticket: &mut Option<FetchTicket>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     /// No hot loop: a driver that carries steps out at once comes to something else to do.
     #[test]

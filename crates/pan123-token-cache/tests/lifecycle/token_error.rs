@@ -85,14 +85,14 @@ fn each_error_is_one_line() {
     };
     assert_eq!(
         renewal.to_string(),
-        "the renewal was given up before it ended; try again later (next attempt in 500 ms)"
+        "the renewal was dropped before it ended; try again later (next attempt in 500 ms)"
     );
     let limited = TokenError::RateLimited {
         next_attempt: MINUTE,
     };
     assert_eq!(
         limited.to_string(),
-        "rate limited, as another process was told; try again in 60 s"
+        "another process was rate limited; try again in 60 s"
     );
     let timed_out = TokenError::TimedOut(30 * SECOND);
     assert_eq!(
