@@ -16,6 +16,11 @@ pub(crate) struct Connection {
 /// A socket, or TLS on one.
 pub(crate) trait Stream: Read + Write + Send {
     fn socket(&mut self) -> &mut Socket;
+
+    /// Why TLS failed, where it was TLS that failed.
+    fn tls_failure(&mut self) -> Option<Failure> {
+        None
+    }
 }
 
 impl Stream for Socket {
@@ -27,12 +32,10 @@ impl Stream for Socket {
 impl Connection {
     pub(crate) fn open(server: &Server, deadline: Deadline) -> Result<Self, Failure> {
         let socket = Socket::connect(&server.host, server.port, deadline)
-            .map_err(|error| Failure::connect(&error, deadline))?;
+            .map_err(|error| Failure::io(&error, deadline, Failure::Connect))?;
         let stream: Box<dyn Stream> = match &server.tls {
-            Some(tls) => Box::new(
-                tls.connect(socket)
-                    .map_err(|error| Failure::tls(&error, deadline))?,
-            ),
+            // A quarter of the time is for the question whether it speaks TLS at all.
+            Some(tls) => Box::new(tls.connect(socket, deadline.but_for_a_quarter())?),
             None => Box::new(socket),
         };
         let parser = Parser::new();
@@ -60,8 +63,11 @@ impl Connection {
     /// Sends a command and reads its answer. After a failure the connection is of no more use: what it still has to say
     /// isn't known.
     pub(crate) fn ask(&mut self, command: &Cmd, deadline: Deadline) -> Result<Value, Failure> {
-        self.exchange(command, deadline)
-            .map_err(|error| Failure::of(error, deadline))
+        let answer = self.exchange(command, deadline);
+        answer.map_err(|error| match self.stream.tls_failure() {
+            Some(failure) => failure,
+            None => Failure::of(error, deadline),
+        })
     }
 
     fn exchange(&mut self, command: &Cmd, deadline: Deadline) -> RedisResult<Value> {

@@ -77,6 +77,7 @@ certificate is always checked. The server must not ask for one of the client's (
 
 mod connection;
 mod failure;
+mod scheme;
 mod server;
 mod socket;
 mod store;

@@ -1,9 +1,8 @@
 //! In place of TLS, where its feature is off: there is none.
 
-use std::io;
-
+use crate::failure::Failure;
 use crate::server::RedisUrlError;
-use crate::socket::Socket;
+use crate::socket::{Deadline, Socket};
 
 pub(crate) enum Tls {}
 
@@ -14,7 +13,12 @@ impl Tls {
         ))
     }
 
-    pub(crate) fn connect(&self, _: Socket) -> io::Result<Socket> {
+    pub(crate) fn connect(&self, _: Socket, _: Deadline) -> Result<Socket, Failure> {
         match *self {}
     }
+}
+
+/// Without TLS of one's own, it can't be known.
+pub(crate) fn is_spoken(_: Socket) -> bool {
+    false
 }

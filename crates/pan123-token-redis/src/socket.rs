@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     started: Instant,
+    length: Duration,
+    /// How long the whole call may take, of which this may be a part.
     pub(crate) limit: Duration,
 }
 
@@ -17,13 +19,24 @@ impl Deadline {
     pub(crate) fn after(limit: Duration) -> Self {
         Self {
             started: Instant::now(),
+            length: limit,
             limit,
+        }
+    }
+
+    /// What is left but for its last quarter.
+    pub(crate) fn but_for_a_quarter(self) -> Self {
+        let left = self.left().unwrap_or_default();
+        Self {
+            started: Instant::now(),
+            length: left.saturating_sub(left / 4),
+            ..self
         }
     }
 
     /// How much time is left. Never zero, which sockets take amiss: then it is an error.
     fn left(self) -> io::Result<Duration> {
-        match self.limit.saturating_sub(self.started.elapsed()) {
+        match self.length.saturating_sub(self.started.elapsed()) {
             Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
             left => Ok(left),
         }

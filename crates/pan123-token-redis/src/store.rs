@@ -13,6 +13,7 @@ use redis::{Cmd, FromRedisValue, Value};
 
 use crate::connection::Connection;
 use crate::failure::Failure;
+use crate::scheme;
 use crate::server::{RedisUrlError, Server};
 use crate::socket::Deadline;
 
@@ -114,11 +115,7 @@ impl RedisStore {
             // The error would repeat the value.
             redis::from_redis_value(value).map_err(|_| Failure::NotRedis)
         });
-        answer.map_err(|failure| self.error(failure))
-    }
-
-    fn error(&self, what: impl fmt::Display) -> StoreError {
-        StoreError::new(format_args!("Redis at {}: {what}", self.server))
+        answer.map_err(|failure| failure.into_error(&self.server))
     }
 
     /// All scripts may run twice, as far as their callers can tell.
@@ -127,14 +124,16 @@ impl RedisStore {
         if let Some(Idle { mut connection, .. }) = idle {
             match connection.ask(script, deadline) {
                 Ok(value) => return Ok(self.keep(connection, value)),
-                // The server was restarted, say.
-                Err(Failure::Lost(_)) => {}
-                Err(failure) => return Err(failure),
+                Err(failure @ Failure::Timeout(_)) => return Err(failure),
+                // The server was restarted, or another one is at this address by now: the new primary, say.
+                Err(_) => {}
             }
         }
-        let mut connection = Connection::open(&self.server, deadline)?;
-        let value = connection.ask(script, deadline)?;
-        Ok(self.keep(connection, value))
+        let asked = Connection::open(&self.server, deadline).and_then(|mut connection| {
+            let value = connection.ask(script, deadline)?;
+            Ok(self.keep(connection, value))
+        });
+        asked.map_err(|failure| scheme::check(&self.server, failure, deadline))
     }
 
     fn keep(&self, connection: Connection, value: Value) -> Value {
@@ -157,9 +156,7 @@ impl RedisStore {
                 record,
                 left: u64::try_from(left).ok().map(Duration::from_millis),
             })),
-            Err(RecordError::Newer) => {
-                Err(self.error(format_args!("{}; upgrade this host", RecordError::Newer)))
-            }
+            Err(RecordError::Newer) => Err(Failure::Newer.into_error(&self.server)),
             Err(_) => Ok(None),
         }
     }
@@ -220,7 +217,7 @@ impl TokenStore for RedisStore {
                 _ => seen = found,
             }
         }
-        Err(self.error(Failure::Contended))
+        Err(Failure::Contended.into_error(&self.server))
     }
 
     fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {

@@ -1,15 +1,17 @@
 //! TLS by rustls, always given its provider: which one is the process's default is not for a library to assume.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, Error, RootCertStore, StreamOwned};
 
 use crate::connection::Stream;
+use crate::failure::{Failure, Trouble};
 use crate::server::RedisUrlError;
-use crate::socket::Socket;
+use crate::socket::{Deadline, Socket};
 
 pub(crate) struct Tls {
     /// Whose certificate is asked for.
@@ -34,24 +36,86 @@ impl Tls {
         self.config = config(roots);
     }
 
-    /// Shakes hands, so that what comes later is no failure of TLS.
+    /// Shakes hands by the deadline.
     pub(crate) fn connect(
         &self,
         mut socket: Socket,
-    ) -> io::Result<StreamOwned<ClientConnection, Socket>> {
-        let mut tls = ClientConnection::new(Arc::clone(&self.config), self.name.clone())
-            .map_err(io::Error::other)?;
+        deadline: Deadline,
+    ) -> Result<StreamOwned<ClientConnection, Socket>, Failure> {
+        socket.deadline = deadline;
+        let tls = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
+        let mut tls = tls.map_err(|error| failure(&error))?;
         while tls.is_handshaking() {
-            tls.complete_io(&mut socket)?;
+            if let Err(error) = tls.complete_io(&mut socket) {
+                return Err(match tls.process_new_packets() {
+                    Err(error) => failure(&error),
+                    Ok(_) => Failure::io(&error, deadline, Failure::Lost),
+                });
+            }
         }
         Ok(StreamOwned::new(tls, socket))
     }
+}
+
+/// Whether there is TLS behind this socket. No secret is sent.
+pub(crate) fn is_spoken(mut socket: Socket) -> bool {
+    let name = ServerName::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+    let Ok(mut tls) = ClientConnection::new(config(RootCertStore::empty()), name) else {
+        return false;
+    };
+    while tls.is_handshaking() {
+        if tls.complete_io(&mut socket).is_err() {
+            break;
+        }
+    }
+    // It got as far as a certificate, which isn't trusted here; or was told in TLS what is wrong.
+    matches!(
+        tls.process_new_packets(),
+        Err(Error::InvalidCertificate(_) | Error::AlertReceived(_))
+    )
 }
 
 impl Stream for StreamOwned<ClientConnection, Socket> {
     fn socket(&mut self) -> &mut Socket {
         &mut self.sock
     }
+
+    fn tls_failure(&mut self) -> Option<Failure> {
+        // In TLS 1.3, a server judges our certificate after we have gone on. An error stays.
+        let error = self.conn.process_new_packets().err()?;
+        Some(failure(&error))
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    use AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
+        CertificateUnknown, HandshakeFailure, InsufficientSecurity, ProtocolVersion, UnknownCA,
+        UnrecognisedName, UnsupportedCertificate,
+    };
+    let trouble = match error {
+        Error::AlertReceived(CertificateRequired) => return Failure::NoCertificate,
+        Error::InvalidCertificate(_)
+        | Error::InvalidMessage(_)
+        | Error::PeerIncompatible(_)
+        | Error::NoCertificatesPresented
+        | Error::AlertReceived(
+            AccessDenied
+            | BadCertificate
+            | CertificateExpired
+            | CertificateRevoked
+            | CertificateUnknown
+            | HandshakeFailure
+            | InsufficientSecurity
+            | ProtocolVersion
+            | UnknownCA
+            | UnrecognisedName
+            | UnsupportedCertificate,
+        ) => Trouble::Misconfigured,
+        _ => Trouble::Outage,
+    };
+    let cause = error.to_string();
+    Failure::Tls { cause, trouble }
 }
 
 /// The certificates in a PEM, of which there is at least one.

@@ -9,6 +9,7 @@
 mod answers;
 mod bounds;
 mod played;
+mod refusals;
 mod url;
 
 use pan123_token_cache::pan123_token::BaseUrl;

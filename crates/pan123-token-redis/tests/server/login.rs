@@ -41,26 +41,6 @@ fn a_password_comes_with_the_url() {
     }
 }
 
-#[test]
-#[ignore = "needs redis-server; tests/run provides it"]
-fn a_login_that_is_wrong_or_missing_is_told() {
-    let server = with_password();
-    for login in [":SENTINEL", "nobody:SENTINEL"] {
-        let line = load_error(&server, &url(&server, login));
-        assert!(line.contains("the user or the password is wrong"), "{line}");
-    }
-    let line = load_error(&server, &server.url());
-    assert!(line.contains("it asks for a login"), "{line}");
-}
-
-#[test]
-#[ignore = "needs redis-server; tests/run provides it"]
-fn a_login_that_nobody_asked_for_is_told() {
-    let server = Server::start();
-    let line = load_error(&server, &url(&server, ":SENTINEL"));
-    assert!(line.contains("it refused the login"), "{line}");
-}
-
 /// A server with a user who may do no more than this.
 fn with_user(rule: &str) -> (Server, String) {
     let server = Server::start();
@@ -132,9 +112,6 @@ fn the_database_comes_with_the_url() {
     store.save(key(), &record("token", 0), None, LIFE).unwrap();
     assert_eq!(run_at::<i64>(&third, &["EXISTS", &record_key()]), 1);
     assert_eq!(server.run::<i64>(&["EXISTS", &record_key()]), 0);
-
-    let line = load_error(&server, &format!("{}/99", server.url()));
-    assert!(line.contains("it refused the database"), "{line}");
 }
 
 #[test]

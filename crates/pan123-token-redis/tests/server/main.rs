@@ -12,6 +12,7 @@ mod login;
 mod played;
 mod process;
 mod sharing;
+mod table;
 mod tls;
 mod trouble;
 

@@ -54,8 +54,7 @@ impl Server {
 
     /// Kills it and starts it anew, empty, at the same port.
     pub(crate) fn restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
         // Another test's connection may have come to use the port, for a moment.
         for _ in 0..100 {
             if let Some(child) = spawn(self.port, &self.folder, &self.options) {
@@ -65,6 +64,16 @@ impl Server {
             thread::sleep(Duration::from_millis(20));
         }
         panic!("the port {} isn't free any more", self.port);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Stops it with `STOP`, or lets it go on with `CONT`.
@@ -87,6 +96,11 @@ impl Server {
     pub(crate) fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         run_at(&self.url(), command)
     }
+
+    /// The same where it may fail.
+    pub(crate) fn try_run(&self, command: &[&str]) -> redis::RedisResult<redis::Value> {
+        try_run_at(&self.url(), command)
+    }
 }
 
 impl Drop for Server {
@@ -98,11 +112,14 @@ impl Drop for Server {
 }
 
 pub(crate) fn run_at<T: redis::FromRedisValue>(url: &str, command: &[&str]) -> T {
-    let client = redis::Client::open(url).unwrap();
-    let mut connection = client.get_connection().unwrap();
+    try_run_at(url, command).unwrap()
+}
+
+fn try_run_at<T: redis::FromRedisValue>(url: &str, command: &[&str]) -> redis::RedisResult<T> {
+    let mut connection = redis::Client::open(url)?.get_connection()?;
     let mut packed = redis::Cmd::new();
     packed.arg(command);
-    packed.query(&mut connection).unwrap()
+    packed.query(&mut connection)
 }
 
 fn free_port() -> u16 {
