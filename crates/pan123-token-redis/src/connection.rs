@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 use redis::{Cmd, Parser, RedisResult, Value};
 
 use crate::failure::{Failure, Step};
-use crate::server::Server;
 use crate::socket::{Deadline, Socket};
+use crate::target::{Access, Address, Login};
+use crate::tls::Tls;
 
 pub(crate) struct Connection {
     stream: Box<dyn Stream>,
@@ -30,32 +31,39 @@ impl Stream for Socket {
 }
 
 impl Connection {
-    pub(crate) fn open(server: &Server, deadline: Deadline) -> Result<Self, Failure> {
-        let socket = Socket::connect(&server.host, server.port, deadline)
-            .map_err(|error| Failure::io(&error, deadline, Failure::Connect))?;
-        let stream: Box<dyn Stream> = match &server.tls {
+    pub(crate) fn open(
+        address: &Address,
+        tls: Option<&Tls>,
+        access: &Access,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
+        let socket = Socket::connect(address, deadline)
+            .map_err(|error| Failure::connect(&error, deadline))?;
+        let stream: Box<dyn Stream> = match (tls, address) {
             // A quarter of the time is for the question whether it speaks TLS at all.
-            Some(tls) => Box::new(tls.connect(socket, deadline.but_for_a_quarter())?),
-            None => Box::new(socket),
+            (Some(tls), Address::Host { name, .. }) => {
+                Box::new(tls.connect(socket, name, deadline.part(3, 4))?)
+            }
+            _ => Box::new(socket),
         };
         let parser = Parser::new();
         let mut connection = Self { stream, parser };
-        connection.log_in(server, deadline)?;
+        connection.log_in(access, deadline)?;
         Ok(connection)
     }
 
-    fn log_in(&mut self, server: &Server, deadline: Deadline) -> Result<(), Failure> {
-        if let Some(password) = &server.password {
+    fn log_in(&mut self, access: &Access, deadline: Deadline) -> Result<(), Failure> {
+        if let Some(Login { user, password }) = &access.login {
             let mut auth = redis::cmd("AUTH");
-            auth.arg(&server.user).arg(password);
+            auth.arg(user).arg(password);
             self.ask(&auth, deadline)
-                .map_err(|failure| failure.at(Step::Login))?;
+                .map_err(|failure| failure.during(Step::Login))?;
         }
-        if server.database != 0 {
+        if access.database != 0 {
             let mut select = redis::cmd("SELECT");
-            select.arg(server.database);
+            select.arg(access.database);
             self.ask(&select, deadline)
-                .map_err(|failure| failure.at(Step::Database))?;
+                .map_err(|failure| failure.during(Step::Database))?;
         }
         Ok(())
     }
@@ -64,9 +72,10 @@ impl Connection {
     /// isn't known.
     pub(crate) fn ask(&mut self, command: &Cmd, deadline: Deadline) -> Result<Value, Failure> {
         let answer = self.exchange(command, deadline);
-        answer.map_err(|error| match self.stream.tls_failure() {
-            Some(failure) => failure,
-            None => Failure::of(error, deadline),
+        answer.map_err(|error| {
+            let tls = error.is_io_error().then(|| self.stream.tls_failure());
+            tls.flatten()
+                .unwrap_or_else(|| Failure::of(error, deadline))
         })
     }
 

@@ -9,16 +9,26 @@ use pan123_token_cache::{RecordError, StoreError};
 use redis::RedisError;
 
 use crate::socket::Deadline;
+use crate::target::Address;
 
 pub(crate) enum Failure {
     /// There was no connection.
     Connect(String),
+    /// This user of the host may not connect.
+    NotAllowed(String),
     /// TLS failed, for a reason that a setting can remove or not.
     #[cfg_attr(not(feature = "rustls"), allow(dead_code, reason = "there is no TLS"))]
-    Tls { cause: String, trouble: Trouble },
+    Tls {
+        cause: String,
+        advice: &'static str,
+        trouble: Trouble,
+    },
     /// The server asks for a client certificate.
     #[cfg_attr(not(feature = "rustls"), allow(dead_code, reason = "there is no TLS"))]
     NoCertificate,
+    /// The client certificate that the URL names can't be used.
+    #[cfg_attr(not(feature = "rustls"), allow(dead_code, reason = "there is no TLS"))]
+    Certificate(String),
     /// The URL begins with another scheme than this one, in which the server answers.
     WrongScheme(&'static str),
     /// It took longer than this.
@@ -31,6 +41,13 @@ pub(crate) enum Failure {
     Refused { step: Step, error: RedisError },
     /// Others kept changing what was to be replaced.
     Contended,
+    /// Sentinels know no master of the URL's name.
+    UnknownMaster,
+    /// Of one server of several.
+    At {
+        address: String,
+        failure: Box<Failure>,
+    },
     /// A later version of this crate wrote the record, and says that this one can't read it.
     Newer,
 }
@@ -49,7 +66,10 @@ use Trouble::{Misconfigured, Outage};
 pub(crate) enum Step {
     Login,
     Database,
+    Sentinel,
     Script,
+    /// By a server that sentinels named.
+    ElectedScript,
 }
 
 impl Failure {
@@ -75,11 +95,49 @@ impl Failure {
         }
     }
 
+    pub(crate) fn connect(error: &io::Error, deadline: Deadline) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::NotAllowed(error.to_string()),
+            _ => Self::io(error, deadline, Self::Connect),
+        }
+    }
+
     /// The same, where it was no script that was called.
-    pub(crate) fn at(self, step: Step) -> Self {
+    pub(crate) fn during(self, step: Step) -> Self {
         match self {
             Self::Refused { error, .. } => Self::Refused { step, error },
             other => other,
+        }
+    }
+
+    /// The same, of a server that sentinels named.
+    pub(crate) fn of_elected(self) -> Self {
+        match self {
+            Self::Refused {
+                step: Step::Script,
+                error,
+            } => Self::Refused {
+                step: Step::ElectedScript,
+                error,
+            },
+            other => other,
+        }
+    }
+
+    /// The same, of the server at this address, which isn't the only one.
+    pub(crate) fn at(self, address: &Address) -> Self {
+        Self::At {
+            address: address.to_string(),
+            failure: Box::new(self),
+        }
+    }
+
+    /// Where the node at this address, which failed so, sends the call on to.
+    pub(crate) fn redirect(&self, asked: &Address) -> Option<Redirect> {
+        match self {
+            Self::Refused { error, .. } => Redirect::of(error, asked),
+            Self::At { failure, .. } => failure.redirect(asked),
+            _ => None,
         }
     }
 
@@ -88,7 +146,13 @@ impl Failure {
             Self::Connect(_) | Self::Timeout(_) | Self::Lost(_) | Self::Contended | Self::Newer => {
                 Outage
             }
-            Self::NoCertificate | Self::WrongScheme(_) | Self::NotRedis => Misconfigured,
+            Self::NotAllowed(_)
+            | Self::NoCertificate
+            | Self::Certificate(_)
+            | Self::WrongScheme(_)
+            | Self::NotRedis
+            | Self::UnknownMaster => Misconfigured,
+            Self::At { failure, .. } => failure.trouble(),
             Self::Tls { trouble, .. } => *trouble,
             Self::Refused { step, error } => refusal(*step, error).0,
         }
@@ -111,12 +175,17 @@ impl fmt::Display for Failure {
                 f,
                 "no connection: {cause}; check that it runs, and the URL's host and port"
             ),
-            Self::Tls { cause, .. } => write!(
+            Self::NotAllowed(cause) => write!(
                 f,
-                "TLS failed: {cause}; check the URL and the trusted certificates"
+                "no connection: {cause}; check that this user may write to the socket"
             ),
+            Self::Tls { cause, advice, .. } => write!(f, "TLS failed: {cause}; {advice}"),
             Self::NoCertificate => f.write_str(
                 "it asks for a client certificate; put one into the URL: ?cert=FILE&key=FILE",
+            ),
+            Self::Certificate(cause) => write!(
+                f,
+                "the client certificate can't be used: {cause}; check the URL's ?cert=FILE&key=FILE"
             ),
             Self::WrongScheme("rediss") => {
                 f.write_str("it speaks TLS; begin the URL with rediss:// in place of redis://")
@@ -135,22 +204,18 @@ impl fmt::Display for Failure {
             Self::NotRedis => f.write_str(
                 "what it says is not Redis' protocol; check the URL's host, port and scheme",
             ),
-            Self::Refused { step, error } => {
-                if let Some(node) = other_node(error) {
-                    return write!(
-                        f,
-                        "it is a cluster, and its node {node} has this key; give that node's address"
-                    );
-                }
-                match refusal(*step, error) {
-                    (_, Some(meaning)) => f.write_str(meaning),
-                    (_, None) => write!(
-                        f,
-                        "it answered with the error {}; check its log",
-                        code(error)
-                    ),
-                }
-            }
+            Self::Refused { step, error } => match refusal(*step, error) {
+                (_, Some(meaning)) => f.write_str(meaning),
+                (_, None) => write!(
+                    f,
+                    "it answered with the error {}; check its log",
+                    code(error)
+                ),
+            },
+            Self::UnknownMaster => f.write_str(
+                "the sentinel knows no master of this name; check the name behind the URL's hosts",
+            ),
+            Self::At { address, failure } => write!(f, "at {address}: {failure}"),
             Self::Contended => f.write_str("others keep changing the token; try again later"),
             Self::Newer => write!(f, "{}; upgrade this host", RecordError::Newer),
         }
@@ -179,11 +244,31 @@ fn refusal(step: Step, error: &RedisError) -> (Trouble, Option<&'static str>) {
             "it can't save its data and takes no writes; check its log and its disk",
         ),
         ("NOREPLICAS", _) => (Outage, "it lacks replicas and takes no writes; check them"),
-        ("CLUSTERDOWN" | "ASK", _) => (Outage, "its cluster has no node for this key; check it"),
+        ("CLUSTERDOWN", _) => (Outage, "its cluster has no node for this key; check it"),
         ("TRYAGAIN", _) => (Outage, "its cluster is moving this key; try again later"),
         ("ERR", _) if detail.starts_with("max number of clients") => (
             Outage,
             "it has as many clients as it takes; raise its maxclients",
+        ),
+        ("MOVED" | "ASK", _) => (
+            Outage,
+            "its cluster sends the call from node to node; check it",
+        ),
+        ("READONLY", Step::ElectedScript) => (
+            Outage,
+            "it takes no writes, and the sentinels still call it the master; try again later",
+        ),
+        ("NOAUTH" | "WRONGPASS", Step::Sentinel) => (
+            Misconfigured,
+            "the sentinel's login is missing or wrong; check ?sentinel_user=…&sentinel_password=… in the URL",
+        ),
+        ("ERR", Step::Sentinel) if lacks_a_command(detail) => (
+            Misconfigured,
+            "it is no sentinel; check the URL's hosts and ports, 26379 as a rule",
+        ),
+        (code, Step::Sentinel) => (
+            misconfigured_if(code == "ERR"),
+            "it refused to say where the master is; check the sentinel, and its login in the URL",
         ),
         ("READONLY", _) => (
             Misconfigured,
@@ -214,7 +299,7 @@ fn refusal(step: Step, error: &RedisError) -> (Trouble, Option<&'static str>) {
             misconfigured_if(code == "ERR"),
             "it refused the database; check the number at the URL's end, of which a cluster takes none",
         ),
-        ("ERR", Step::Script) if lacks_a_command(detail) => (
+        ("ERR", _) if lacks_a_command(detail) => (
             Misconfigured,
             "it lacks a command that the scripts need; check that it is Redis, and its rename-command",
         ),
@@ -255,11 +340,52 @@ fn is_code(word: &str) -> bool {
     (1..=20).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_uppercase())
 }
 
-/// Where a cluster has the key, if it says so.
-fn other_node(error: &RedisError) -> Option<&str> {
-    let (node, _) = error
-        .redirect_node()
-        .filter(|_| error.code() == Some("MOVED"))?;
-    let in_address = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
-    (node.len() <= 100 && node.bytes().all(in_address)).then_some(node)
+/// Where a cluster sends a call on to.
+pub(crate) struct Redirect {
+    pub(crate) address: Address,
+    /// This call alone: the key is about to move there.
+    pub(crate) once: bool,
+}
+
+impl Redirect {
+    /// What a node at this address says.
+    fn of(error: &RedisError, asked: &Address) -> Option<Self> {
+        let (node, _) = error.redirect_node()?;
+        let (name, port) = node.rsplit_once(':')?;
+        let name = match (name.trim_matches(['[', ']']), asked) {
+            // A node that doesn't know its own name: it is the one that was asked for.
+            ("", Address::Host { name, .. }) => name,
+            (name, _) => name,
+        };
+        let in_name = |b: u8| b.is_ascii_alphanumeric() || b".-_:".contains(&b);
+        if !(1..=253).contains(&name.len()) || !name.bytes().all(in_name) {
+            return None;
+        }
+        Some(Self {
+            address: Address::Host {
+                name: name.to_owned(),
+                port: port.parse().ok()?,
+            },
+            once: error.code() == Some("ASK"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// As root, the tests can't be denied a socket.
+    #[test]
+    fn a_socket_that_denies_the_user_is_misconfigured() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let failure = Failure::connect(&denied, Deadline::after(Duration::ZERO));
+        assert_eq!(failure.trouble(), Misconfigured);
+        assert_eq!(
+            failure.to_string(),
+            "no connection: permission denied; check that this user may write to the socket"
+        );
+    }
 }

@@ -77,15 +77,17 @@ certificate is always checked. The server must not ask for one of the client's (
 
 mod connection;
 mod failure;
+mod route;
 mod scheme;
-mod server;
 mod socket;
 mod store;
+mod target;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
 mod tls;
+mod url;
 
-pub use server::RedisUrlError;
 pub use store::RedisStore;
+pub use url::RedisUrlError;
 
 // The crate whose trait this implements.
 pub use pan123_token_cache;

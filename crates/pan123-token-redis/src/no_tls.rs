@@ -1,19 +1,22 @@
 //! In place of TLS, where its feature is off: there is none.
 
+use std::path::PathBuf;
+
 use crate::failure::Failure;
-use crate::server::RedisUrlError;
 use crate::socket::{Deadline, Socket};
+use crate::target::Address;
+use crate::url::RedisUrlError;
 
 pub(crate) enum Tls {}
 
 impl Tls {
-    pub(crate) fn new(_: &str) -> Result<Self, RedisUrlError> {
+    pub(crate) fn new(_: &[Address], _: Option<(PathBuf, PathBuf)>) -> Result<Self, RedisUrlError> {
         Err(RedisUrlError::new(
             "asks for TLS: build pan123-token-redis with its feature `rustls`",
         ))
     }
 
-    pub(crate) fn connect(&self, _: Socket, _: Deadline) -> Result<Socket, Failure> {
+    pub(crate) fn connect(&self, _: Socket, _: &str, _: Deadline) -> Result<Socket, Failure> {
         match *self {}
     }
 }

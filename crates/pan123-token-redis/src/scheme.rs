@@ -3,19 +3,24 @@
 use std::io::{Read, Write};
 
 use crate::failure::Failure;
-use crate::server::Server;
 use crate::socket::{Deadline, Socket};
-use crate::tls;
+use crate::target::Address;
+use crate::tls::{self, Tls};
 
 /// The failure, or in its place that the URL's scheme is wrong. A plain Redis answers nothing to TLS, and one with TLS
 /// hangs up on what is plain: both look like an outage.
-pub(crate) fn check(server: &Server, failure: Failure, deadline: Deadline) -> Failure {
-    let probe = || Socket::connect(&server.host, server.port, deadline).ok();
-    match (&server.tls, &failure) {
-        (Some(_), Failure::Timeout(_)) if probe().is_some_and(plain_redis_answers) => {
+pub(crate) fn check(
+    address: &Address,
+    tls: Option<&Tls>,
+    failure: Failure,
+    deadline: Deadline,
+) -> Failure {
+    let probe = || Socket::connect(address, deadline).ok();
+    match (tls, &failure, address) {
+        (Some(_), Failure::Timeout(_), _) if probe().is_some_and(plain_redis_answers) => {
             Failure::WrongScheme("redis")
         }
-        (None, Failure::Lost(_)) if probe().is_some_and(tls::is_spoken) => {
+        (None, Failure::Lost(_), Address::Host { .. }) if probe().is_some_and(tls::is_spoken) => {
             Failure::WrongScheme("rediss")
         }
         _ => failure,

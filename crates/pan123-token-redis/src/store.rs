@@ -13,9 +13,10 @@ use redis::{Cmd, FromRedisValue, Value};
 
 use crate::connection::Connection;
 use crate::failure::Failure;
-use crate::scheme;
-use crate::server::{RedisUrlError, Server};
+use crate::route;
 use crate::socket::Deadline;
+use crate::target::Target;
+use crate::url::{self, RedisUrlError};
 
 /// A connection that was idle for longer isn't used again: what lies between may have forgotten it without a word.
 const MAX_IDLE: Duration = Duration::from_secs(30);
@@ -45,7 +46,7 @@ macro_rules! script {
 ///
 /// Each call ends within the [timeout](Self::timeout), name lookup, connecting, TLS and login included.
 pub struct RedisStore {
-    server: Server,
+    target: Target,
     timeout: Duration,
     idle: Mutex<Option<Idle>>,
 }
@@ -70,20 +71,44 @@ impl RedisStore {
     /// that is over.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2500);
 
-    /// A store at `redis://user:password@host:port/database`, or `rediss://` for TLS. Doesn't connect.
+    /// A store at this URL. Doesn't connect.
     ///
-    /// Port 6379 and database 0 where there is none; `redis://:password@host` where the server knows no users. What is
-    /// special in a user or a password is percent-encoded. `valkey://` and `valkeys://` mean the same.
+    /// | form | server |
+    /// |---|---|
+    /// | `redis://user:password@host:6379/0` | one at this host, or the node that a cluster names there |
+    /// | `redis://user:password@host:6379,host:6379` | a cluster, of which these are nodes: the first that answers will do |
+    /// | `redis+sentinel://user:password@host:26379,host:26379/mymaster/0` | the master of this name, which these sentinels know |
+    /// | `unix:///path?user=user&pass=password&db=0` | one at this Unix socket |
+    ///
+    /// `rediss://` and `rediss+sentinel://` are the same over TLS. Port, database and login may be left out: 6379 (26379 for a
+    /// sentinel), 0 and none. `redis://:password@host` is for a server that knows no users. What is special in a user or a
+    /// password is percent-encoded. `valkey` in place of `redis` means the same, and so does `redis+unix` in place of `unix`.
+    ///
+    /// | setting behind a `?` | for | meaning |
+    /// |---|---|---|
+    /// | `cert=FILE&key=FILE` | TLS | a client certificate with those that lead to its authority, and its key, in PEM. Both files are read again for each connection, so they may be renewed |
+    /// | `sentinel_user=…&sentinel_password=…` | sentinels | their own login, where they ask for one. That before the `@` is for the master |
     ///
     /// # Errors
     ///
     /// When it is no such URL; or asks for TLS, and the feature `rustls` is off.
     pub fn new(url: &str) -> Result<Self, RedisUrlError> {
         Ok(Self {
-            server: Server::parse(url)?,
+            target: url::parse(url)?,
             timeout: Self::DEFAULT_TIMEOUT,
             idle: Mutex::new(None),
         })
+    }
+
+    /// Whether this begins as a URL of [`new`](Self::new) does.
+    pub fn is_url(text: &str) -> bool {
+        url::is_one(text)
+    }
+
+    /// Whether there is a password in this URL, which then doesn't belong where others can read it: in a program's
+    /// arguments, say. It need not be a URL that [`new`](Self::new) takes.
+    pub fn url_has_password(url: &str) -> bool {
+        url::has_password(url)
     }
 
     /// How long a call may take; 2.5 s unless set.
@@ -100,7 +125,7 @@ impl RedisStore {
     #[cfg(feature = "rustls")]
     pub fn ca_pem(mut self, pem: &[u8]) -> std::io::Result<Self> {
         let roots = crate::tls::roots(pem)?;
-        if let Some(tls) = &mut self.server.tls {
+        if let Some(tls) = &mut self.target.tls {
             tls.trust(roots);
         }
         Ok(self)
@@ -115,7 +140,7 @@ impl RedisStore {
             // The error would repeat the value.
             redis::from_redis_value(value).map_err(|_| Failure::NotRedis)
         });
-        answer.map_err(|failure| failure.into_error(&self.server))
+        answer.map_err(|failure| failure.into_error(&self.target))
     }
 
     /// All scripts may run twice, as far as their callers can tell.
@@ -125,15 +150,12 @@ impl RedisStore {
             match connection.ask(script, deadline) {
                 Ok(value) => return Ok(self.keep(connection, value)),
                 Err(failure @ Failure::Timeout(_)) => return Err(failure),
-                // The server was restarted, or another one is at this address by now: the new primary, say.
+                // The server was restarted, or another one has the token by now: a new primary, say.
                 Err(_) => {}
             }
         }
-        let asked = Connection::open(&self.server, deadline).and_then(|mut connection| {
-            let value = connection.ask(script, deadline)?;
-            Ok(self.keep(connection, value))
-        });
-        asked.map_err(|failure| scheme::check(&self.server, failure, deadline))
+        let (connection, value) = route::ask(&self.target, script, deadline)?;
+        Ok(self.keep(connection, value))
     }
 
     fn keep(&self, connection: Connection, value: Value) -> Value {
@@ -156,7 +178,7 @@ impl RedisStore {
                 record,
                 left: u64::try_from(left).ok().map(Duration::from_millis),
             })),
-            Err(RecordError::Newer) => Err(Failure::Newer.into_error(&self.server)),
+            Err(RecordError::Newer) => Err(Failure::Newer.into_error(&self.target)),
             Err(_) => Ok(None),
         }
     }
@@ -217,7 +239,7 @@ impl TokenStore for RedisStore {
                 _ => seen = found,
             }
         }
-        Err(Failure::Contended.into_error(&self.server))
+        Err(Failure::Contended.into_error(&self.target))
     }
 
     fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
@@ -260,7 +282,7 @@ fn at_least(time: Duration) -> u128 {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("server", &format_args!("{}", self.server))
+            .field("server", &format_args!("{}", self.target))
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

@@ -9,6 +9,7 @@
 mod answers;
 mod bounds;
 mod played;
+mod redirects;
 mod refusals;
 mod url;
 

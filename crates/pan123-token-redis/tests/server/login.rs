@@ -12,7 +12,8 @@ const PASSWORD: &str = "SENTINEL:p@ss/w?rd#1%é";
 const PERCENT_ENCODED: &str = "SENTINEL%3Ap%40ss%2Fw%3Frd%231%25%C3%A9";
 
 /// As the documentation has it.
-const RULE: &str = "~pan123-token:* +eval +type +getrange +pttl +set +pexpire +del +time";
+pub(crate) const RULE: &str =
+    "~pan123-token:* +eval +type +getrange +pttl +set +pexpire +del +time";
 
 fn with_password() -> Server {
     Server::with(&["--requirepass", PASSWORD])

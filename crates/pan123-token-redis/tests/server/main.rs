@@ -6,6 +6,7 @@
     reason = "a panic is how a test reports"
 )]
 
+mod cluster;
 mod login;
 #[path = "../failures/played.rs"]
 #[allow(dead_code, reason = "shared with the tests that need no server")]

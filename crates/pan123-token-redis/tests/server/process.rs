@@ -29,15 +29,16 @@ impl Server {
         Self::prepared(options, |_| Vec::new())
     }
 
-    /// With more of them, which are made once there is a folder.
+    /// With more of them before these, which are made once there is a folder.
     pub(crate) fn prepared(options: &[&str], prepare: impl Fn(&Path) -> Vec<String>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("redis-{}-{count}", process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).unwrap();
-        let mut options: Vec<String> = options.iter().map(|&it| it.to_owned()).collect();
-        options.extend(prepare(&folder));
+        let mut all = prepare(&folder);
+        all.extend(options.iter().map(|&it| it.to_owned()));
+        let options = all;
         for _ in 0..10 {
             let port = free_port();
             if let Some(child) = spawn(port, &folder, &options) {
@@ -122,7 +123,7 @@ fn try_run_at<T: redis::FromRedisValue>(url: &str, command: &[&str]) -> redis::R
     packed.query(&mut connection)
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -130,13 +131,17 @@ fn free_port() -> u16 {
 /// `None` if it ended at once, since another took the port, say.
 fn spawn(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
     let mut command = Command::new("redis-server");
+    // A file of settings comes before all options.
+    let file = options.iter().take_while(|it| !it.starts_with("--"));
+    let file = file.count();
     command
+        .args(&options[..file])
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(["--dir", folder.to_str().unwrap()])
         // An option that stands twice counts as it stands last.
         .args(["--port", &port.to_string()])
         .args(
-            options
+            options[file..]
                 .iter()
                 .map(|it| it.replace("PORT", &port.to_string())),
         )
@@ -147,7 +152,12 @@ fn spawn(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
     });
     let log = BufReader::new(child.stdout.take().unwrap());
     for line in log.lines() {
-        if line.unwrap().contains("Ready to accept connections") {
+        let line = line.unwrap();
+        // A server, or a sentinel.
+        if ["Ready to accept connections", "+monitor master"]
+            .iter()
+            .any(|ready| line.contains(ready))
+        {
             return Some(child);
         }
     }

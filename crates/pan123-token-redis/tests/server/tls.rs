@@ -7,7 +7,7 @@ use std::path::Path;
 use pan123_token_cache::testing::conformance;
 use pan123_token_cache::{StoreError, TokenStore};
 use pan123_token_redis::RedisStore;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::process::Server;
 use crate::{key, line};
@@ -15,12 +15,15 @@ use crate::{key, line};
 /// Options of a server that asks for no client certificate.
 pub(crate) const PLAIN_CLIENTS: &[&str] = &["--tls-auth-clients", "no"];
 
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(pub(crate) CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        // OpenSSL takes a certificate whose authority has the same name for one that signed itself.
+        let name = "authority of the tests";
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
