@@ -12,6 +12,7 @@ mod login;
 #[allow(dead_code, reason = "shared with the tests that need no server")]
 mod played;
 mod process;
+mod sentinel;
 mod sharing;
 mod table;
 mod tls;
