@@ -17,6 +17,8 @@ mod sharing;
 mod table;
 mod tls;
 mod trouble;
+#[cfg(unix)]
+mod unix_socket;
 
 use std::time::Duration;
 
