@@ -6,6 +6,8 @@
     reason = "a panic is how a test reports"
 )]
 
+#[cfg(feature = "rustls")]
+mod client_certificate;
 mod cluster;
 mod login;
 #[path = "../failures/played.rs"]
