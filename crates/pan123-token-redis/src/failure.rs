@@ -290,7 +290,7 @@ fn refusal(step: Step, error: &RedisError) -> (Trouble, Option<&'static str>) {
             Misconfigured,
             "it is in protected mode and takes no other hosts; set a password there, or protected-mode no",
         ),
-        // Another code may be a proxy's trouble; it isn't shown, since it might repeat the password.
+        // Another code may be a proxy's trouble; it isn't shown, since it might hold the password.
         (code, Step::Login) => (
             misconfigured_if(code == "ERR"),
             "it refused the login; check whether it asks for one, and user and password in the URL",

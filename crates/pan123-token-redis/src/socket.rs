@@ -39,7 +39,7 @@ impl Deadline {
         }
     }
 
-    /// How much time is left. Never zero, which sockets take amiss: then it is an error.
+    /// How much time is left. Never zero, which sockets refuse: then it is an error.
     fn left(self) -> io::Result<Duration> {
         match self.length.saturating_sub(self.started.elapsed()) {
             Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
@@ -91,7 +91,7 @@ impl Socket {
 #[cfg(unix)]
 fn unix(path: &Path, deadline: Deadline) -> io::Result<UnixStream> {
     let path = path.to_owned();
-    // It waits for as long as the server accepts none, and can't be told for how long.
+    // It waits for as long as the server accepts none, and takes no timeout.
     within(deadline, move || UnixStream::connect(path))
 }
 
@@ -129,7 +129,7 @@ fn look_up(host: &str, port: u16, deadline: Deadline) -> io::Result<Vec<SocketAd
     })
 }
 
-/// What can't be told to hurry runs in a thread, which is left behind where it takes too long.
+/// What takes no timeout runs in a thread, which is left behind where it takes too long.
 pub(crate) fn within<T: Send + 'static>(
     deadline: Deadline,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -164,7 +164,7 @@ impl Write for Socket {
     }
 }
 
-/// A signal, or a timeout, of which the deadline is the judge.
+/// A signal, or a timeout: the deadline decides.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)

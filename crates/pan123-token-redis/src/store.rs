@@ -27,8 +27,8 @@ const MAX_ROUNDS: usize = 16;
 /// Longer than anything lives, and far from where Redis refuses an expiry.
 const MAX_MILLIS: u128 = 1 << 50;
 
-/// What the gate holds where it is nobody's. Else it holds the owner.
-const COOL: &[u8] = b"cool";
+/// What the lease record holds in a cooldown; the owner else. The first version's word, which hosts of any version share.
+const COOLING_DOWN: &[u8] = b"cool";
 
 macro_rules! script {
     ($name:literal) => {
@@ -68,7 +68,7 @@ impl Idle {
 impl RedisStore {
     /// How long a call may take unless [set](Self::timeout): just below
     /// [`RenewalPolicy::store_timeout`](pan123_token_cache::RenewalPolicy::store_timeout), so that the reason is known when
-    /// that is over.
+    /// that has passed.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2500);
 
     /// A store at this URL. Doesn't connect.
@@ -192,16 +192,16 @@ impl TokenStore for RedisStore {
     }
 
     fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
-        let mut lease = eval(script!("lease"), &[record_key(key), gate_key(key)]);
+        let mut lease = eval(script!("lease"), &[record_key(key), lease_key(key)]);
         lease.arg(mark(owner)).arg(at_least(term).max(1));
         let (holder, wait, form, left): (Vec<u8>, i64, Vec<u8>, i64) =
             self.call(&lease, self.deadline())?;
         let stored = self.stored(&form, left)?;
-        // Zero would mean that the store can't take the lease away.
+        // It may end at this moment.
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1));
         Ok(if holder == mark(owner).as_bytes() {
             Lease::Granted(stored)
-        } else if holder == COOL {
+        } else if holder == COOLING_DOWN {
             Lease::CoolingDown(wait, stored)
         } else {
             Lease::Held(wait, stored)
@@ -242,10 +242,10 @@ impl TokenStore for RedisStore {
         Err(Failure::Contended.into_error(&self.target))
     }
 
-    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        let mut give_back = eval(script!("release"), &[gate_key(key)]);
-        give_back.arg(mark(owner)).arg(at_least(cool));
-        self.call(&give_back, self.deadline())
+    fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
+        let mut release = eval(script!("release"), &[lease_key(key)]);
+        release.arg(mark(owner)).arg(at_least(cooldown));
+        self.call(&release, self.deadline())
     }
 }
 
@@ -256,12 +256,13 @@ fn eval(script: &str, keys: &[String]) -> Cmd {
     eval
 }
 
-// The braces keep both keys on one node of a cluster.
+// The braces keep both keys in one slot of a cluster.
 fn record_key(key: StoreKey) -> String {
     format!("pan123-token:{{{key}}}:v1:record")
 }
 
-fn gate_key(key: StoreKey) -> String {
+/// Of the lease record. `gate` is the first version's word, which hosts of any version share.
+fn lease_key(key: StoreKey) -> String {
     format!("pan123-token:{{{key}}}:v1:gate")
 }
 
@@ -274,7 +275,7 @@ fn at_most(time: Duration) -> u128 {
     time.as_millis().min(MAX_MILLIS)
 }
 
-/// In milliseconds, rounded up: no gate opens early.
+/// In milliseconds, rounded up: no lease and no cooldown ends early.
 fn at_least(time: Duration) -> u128 {
     time.as_nanos().div_ceil(1_000_000).min(MAX_MILLIS)
 }

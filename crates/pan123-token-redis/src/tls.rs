@@ -130,7 +130,7 @@ pub(crate) fn is_spoken(mut socket: Socket) -> bool {
             break;
         }
     }
-    // It got as far as a certificate, which isn't trusted here; or was told in TLS what is wrong.
+    // It got as far as a certificate, which isn't trusted here; or the server said in TLS what is wrong.
     matches!(
         tls.process_new_packets(),
         Err(Error::InvalidCertificate(_) | Error::AlertReceived(_))

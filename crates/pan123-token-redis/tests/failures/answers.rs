@@ -88,7 +88,7 @@ fn the_password_is_in_no_failure_of_the_login() {
 }
 
 #[test]
-fn a_server_that_hangs_up_is_told() {
+fn a_server_that_hangs_up_is_an_outage() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let server = Played::answering(move |command| {

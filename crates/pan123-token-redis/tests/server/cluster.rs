@@ -9,7 +9,7 @@ use pan123_token_redis::RedisStore;
 
 use crate::process::Server;
 use crate::table::{documented, wait_until};
-use crate::{LIFE, TERM, gate_key, key, record, record_key};
+use crate::{LIFE, TERM, key, lease_key, record, record_key};
 
 const OPTIONS: &[&str] = &[
     "--cluster-enabled",
@@ -243,7 +243,7 @@ fn a_replica_that_takes_over_is_followed() {
     assert_eq!(store.load(key()).unwrap().unwrap().record, token);
     let lease = store.lease(key(), Owner(1), TERM).unwrap();
     assert!(matches!(lease, Lease::Granted(Some(_))), "{lease:?}");
-    assert_eq!(replica.run::<u32>(&["EXISTS", &gate_key()]), 1);
+    assert_eq!(replica.run::<u32>(&["EXISTS", &lease_key()]), 1);
 }
 
 /// A user of one's own needs `+asking` besides, and only while a slot moves.

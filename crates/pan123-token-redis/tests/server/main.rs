@@ -38,7 +38,7 @@ fn record_key() -> String {
     format!("pan123-token:{{{}}}:v1:record", key())
 }
 
-fn gate_key() -> String {
+fn lease_key() -> String {
     format!("pan123-token:{{{}}}:v1:gate", key())
 }
 

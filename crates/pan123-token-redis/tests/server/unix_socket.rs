@@ -67,7 +67,7 @@ fn a_login_and_a_database_stand_behind_the_path() {
 
 #[test]
 #[ignore = "needs redis-server; tests/run provides it"]
-fn a_socket_that_is_not_there_yet_or_nobody_listens_at_is_an_outage() {
+fn a_socket_that_is_missing_or_has_no_listener_is_an_outage() {
     let folder = Folder::new("pan123-redis-none");
     let socket = folder.socket();
     let outage = || {
