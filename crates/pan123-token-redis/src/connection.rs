@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 
 use redis::{Cmd, Parser, RedisResult, Value};
 
-use crate::failure::{Failure, Step};
+use crate::failure::Failure;
+use crate::refusal::Step;
 use crate::socket::{Deadline, Socket};
 use crate::target::{Access, Address, Login};
 use crate::tls::Tls;
@@ -38,7 +39,7 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<Self, Failure> {
         let socket = Socket::connect(address, deadline)
-            .map_err(|error| Failure::connect(&error, deadline))?;
+            .map_err(|error| Failure::connect(&error, address, deadline))?;
         let stream: Box<dyn Stream> = match (tls, address) {
             // A quarter of the time is for the question whether it speaks TLS at all.
             (Some(tls), Address::Host { name, .. }) => {

@@ -70,8 +70,10 @@
 
 mod connection;
 mod failure;
+mod refusal;
 mod route;
 mod scheme;
+mod script;
 mod socket;
 mod store;
 mod target;

@@ -3,7 +3,8 @@
 use redis::{Cmd, Value};
 
 use crate::connection::Connection;
-use crate::failure::{Failure, Step, Trouble};
+use crate::failure::{Failure, Trouble};
+use crate::refusal::Step;
 use crate::scheme;
 use crate::socket::Deadline;
 use crate::target::{Access, Address, Route, Target};

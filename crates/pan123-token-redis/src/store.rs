@@ -14,6 +14,7 @@ use redis::{Cmd, FromRedisValue, Value};
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::route;
+use crate::script::{self, COOLING_DOWN, at_most, mark};
 use crate::socket::Deadline;
 use crate::target::Target;
 use crate::url::{self, RedisUrlError};
@@ -23,21 +24,6 @@ const MAX_IDLE: Duration = Duration::from_secs(30);
 
 /// How often a record that others keep changing is tried to be replaced. Each time, one of them succeeds.
 const MAX_ROUNDS: usize = 16;
-
-/// Longer than anything lives, and far from where Redis refuses an expiry.
-const MAX_MILLIS: u128 = 1 << 50;
-
-/// What the lease record holds in a cooldown; the owner else. The first version's word, which hosts of any version share.
-const COOLING_DOWN: &[u8] = b"cool";
-
-macro_rules! script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/read.lua"),
-            include_str!(concat!("scripts/", $name, ".lua"))
-        )
-    };
-}
 
 /// A token in Redis.
 ///
@@ -186,14 +172,12 @@ impl RedisStore {
 
 impl TokenStore for RedisStore {
     fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
-        let load = eval(script!("load"), &[record_key(key)]);
-        let (form, left): (Vec<u8>, i64) = self.call(&load, self.deadline())?;
+        let (form, left): (Vec<u8>, i64) = self.call(&script::load(key), self.deadline())?;
         self.stored(&form, left)
     }
 
     fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
-        let mut lease = eval(script!("lease"), &[record_key(key), lease_key(key)]);
-        lease.arg(mark(owner)).arg(at_least(term).max(1));
+        let lease = script::lease(key, owner, term);
         let (holder, wait, form, left): (Vec<u8>, i64, Vec<u8>, i64) =
             self.call(&lease, self.deadline())?;
         let stored = self.stored(&form, left)?;
@@ -220,8 +204,7 @@ impl TokenStore for RedisStore {
         // Nothing, until the server says what stands there, and how late it is there.
         let (mut seen, mut ends) = (Vec::new(), String::new());
         for _ in 0..MAX_ROUNDS {
-            let mut save = eval(script!("save"), &[record_key(key)]);
-            save.arg(&seen).arg(&form).arg(&ends);
+            let save = script::save(key, &seen, &form, &ends);
             let found: Option<(Vec<u8>, i64, u64)> = self.call(&save, deadline)?;
             let Some((found, its_left, server_time)) = found else {
                 return Ok(Saved::Kept);
@@ -243,41 +226,8 @@ impl TokenStore for RedisStore {
     }
 
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
-        let mut release = eval(script!("release"), &[lease_key(key)]);
-        release.arg(mark(owner)).arg(at_least(cooldown));
-        self.call(&release, self.deadline())
+        self.call(&script::release(key, owner, cooldown), self.deadline())
     }
-}
-
-/// A script's call. The whole script is sent: calls are hours apart, and so there is no cache of scripts to miss.
-fn eval(script: &str, keys: &[String]) -> Cmd {
-    let mut eval = redis::cmd("EVAL");
-    eval.arg(script).arg(keys.len()).arg(keys);
-    eval
-}
-
-// The braces keep both keys in one slot of a cluster.
-fn record_key(key: StoreKey) -> String {
-    format!("pan123-token:{{{key}}}:v1:record")
-}
-
-/// Of the lease record. `gate` is the first version's word, which hosts of any version share.
-fn lease_key(key: StoreKey) -> String {
-    format!("pan123-token:{{{key}}}:v1:gate")
-}
-
-fn mark(owner: Owner) -> String {
-    format!("{:016x}", owner.0)
-}
-
-/// In milliseconds, rounded down: no token lives on.
-fn at_most(time: Duration) -> u128 {
-    time.as_millis().min(MAX_MILLIS)
-}
-
-/// In milliseconds, rounded up: no lease and no cooldown ends early.
-fn at_least(time: Duration) -> u128 {
-    time.as_nanos().div_ceil(1_000_000).min(MAX_MILLIS)
 }
 
 impl fmt::Debug for RedisStore {
@@ -335,15 +285,5 @@ mod tests {
         assert_eq!(load(), 2);
         store.idle().as_mut().unwrap().process ^= 1;
         assert_eq!(load(), 3);
-    }
-
-    #[test]
-    fn times_are_rounded_to_the_safe_side() {
-        let time = Duration::from_micros(1500);
-        assert_eq!((at_most(time), at_least(time)), (1, 2));
-        let whole = Duration::from_millis(2);
-        assert_eq!((at_most(whole), at_least(whole)), (2, 2));
-        assert_eq!((at_most(Duration::ZERO), at_least(Duration::ZERO)), (0, 0));
-        assert_eq!(at_most(Duration::MAX), at_least(Duration::MAX));
     }
 }

@@ -118,6 +118,19 @@ fn what_is_no_url_of_a_server_is_refused() {
             "redis://redis.example?cert=/c.pem&key=/k.pem",
             "settings behind a ? or #",
         ),
+    ] {
+        let line = refused(url);
+        assert!(
+            line.starts_with("the Redis URL ") && line.contains(why),
+            "{url}: {line}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_url_of_a_unix_socket_is_refused() {
+    for (url, why) in [
         (
             "unix:///run/redis.sock?password=SENTINEL",
             "settings behind a ? or #",
@@ -133,10 +146,7 @@ fn what_is_no_url_of_a_server_is_refused() {
         ),
     ] {
         let line = refused(url);
-        assert!(
-            line.starts_with("the Redis URL ") && line.contains(why),
-            "{url}: {line}"
-        );
+        assert!(line.contains(why), "{url}: {line}");
     }
 }
 

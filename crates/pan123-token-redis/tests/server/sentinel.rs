@@ -1,6 +1,7 @@
 //! A master, its replica and a sentinel that watches both.
 
 use std::fs;
+use std::path::Path;
 
 use pan123_token_cache::testing::conformance;
 use pan123_token_cache::{Lease, Owner, TokenStore};
@@ -57,6 +58,15 @@ impl Watched {
 }
 
 fn sentinel(master: &Server, options: &[&str]) -> Server {
+    sentinel_with(master, options, |_| Vec::new())
+}
+
+/// With more options, which are made once there is a folder.
+fn sentinel_with(
+    master: &Server,
+    options: &[&str],
+    prepare: impl Fn(&Path) -> Vec<String>,
+) -> Server {
     let options = [&["--sentinel"], options].concat();
     Server::prepared(&options, |folder| {
         let file = folder.join("sentinel.conf");
@@ -67,7 +77,9 @@ fn sentinel(master: &Server, options: &[&str]) -> Server {
             master.port
         );
         fs::write(&file, settings).unwrap();
-        vec![file.to_str().unwrap().to_owned()]
+        let mut all = vec![file.to_str().unwrap().to_owned()];
+        all.extend(prepare(folder));
+        all
     })
 }
 
@@ -178,4 +190,35 @@ fn a_wrong_name_or_address_of_a_sentinel_is_misconfigured() {
     let loaded = sentinel.store().load(key());
     let case = "a sentinel's address in place of a server's";
     documented(case, sentinel.port, loaded);
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn tls_is_spoken_with_the_sentinel_and_with_the_master() {
+    use crate::tls::{Authority, PLAIN_CLIENTS};
+
+    let authority = Authority::new();
+    let master = authority.server("127.0.0.1");
+    let tls = [
+        "--port",
+        "0",
+        "--tls-port",
+        "PORT",
+        "--tls-replication",
+        "yes",
+    ];
+    let sentinel = sentinel_with(&master, &[PLAIN_CLIENTS, &tls].concat(), |folder| {
+        authority.files(folder, "127.0.0.1", |_| ())
+    });
+    let port = sentinel.port;
+    let url = format!("rediss+sentinel://127.0.0.1:{port}/mymaster");
+    let store = RedisStore::new(&url).unwrap();
+    let store = store.ca_pem(&authority.pem()).unwrap();
+    assert_eq!(store.load(key()).unwrap(), None);
+
+    let plain = format!("redis+sentinel://127.0.0.1:{port}/mymaster");
+    let error = RedisStore::new(&plain).unwrap().load(key()).unwrap_err();
+    assert!(error.is_misconfigured(), "{error}");
+    assert!(error.to_string().contains("it speaks TLS"), "{error}");
 }

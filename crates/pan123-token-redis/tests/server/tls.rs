@@ -44,27 +44,35 @@ impl Authority {
         name: &str,
         change: impl Fn(&mut CertificateParams),
     ) -> Server {
-        let write = |folder: &Path, file: &str, text: String| {
+        let tls = ["--port", "0", "--tls-port", "PORT"];
+        let options = [&tls, options].concat();
+        Server::prepared(&options, |folder| self.files(folder, name, &change))
+    }
+
+    /// The options for files in this folder: a certificate for this name, with what is changed in it.
+    pub(crate) fn files(
+        &self,
+        folder: &Path,
+        name: &str,
+        change: impl Fn(&mut CertificateParams),
+    ) -> Vec<String> {
+        let write = |file: &str, text: String| {
             let path = folder.join(file);
             fs::write(&path, text).unwrap();
             path.to_str().unwrap().to_owned()
         };
-        let tls = ["--port", "0", "--tls-port", "PORT"];
-        let options = [&tls, options].concat();
-        Server::prepared(&options, |folder| {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-            change(&mut params);
-            let leaf = params.signed_by(&key, &self.0).unwrap();
-            vec![
-                "--tls-cert-file".to_owned(),
-                write(folder, "server.pem", leaf.pem()),
-                "--tls-key-file".to_owned(),
-                write(folder, "key.pem", key.serialize_pem()),
-                "--tls-ca-cert-file".to_owned(),
-                write(folder, "ca.pem", self.0.pem()),
-            ]
-        })
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
+        let leaf = params.signed_by(&key, &self.0).unwrap();
+        vec![
+            "--tls-cert-file".to_owned(),
+            write("server.pem", leaf.pem()),
+            "--tls-key-file".to_owned(),
+            write("key.pem", key.serialize_pem()),
+            "--tls-ca-cert-file".to_owned(),
+            write("ca.pem", self.0.pem()),
+        ]
     }
 }
 
