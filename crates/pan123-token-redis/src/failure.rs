@@ -1,19 +1,37 @@
-//! What went wrong, in one line that says what to do. The server's own words are in none: it may repeat what it was told,
+//! What went wrong, in one line that says what to do. The server's own words are in none: it may repeat what it received,
 //! the password or the token.
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use pan123_token_cache::{RecordError, StoreError};
 use redis::RedisError;
 
+use crate::refusal::{Redirect, Step, code, refusal};
 use crate::socket::Deadline;
+use crate::target::Address;
 
 pub(crate) enum Failure {
     /// There was no connection.
     Connect(String),
-    /// TLS failed while it was set up.
-    Tls(String),
+    /// This user of the host may not use the Unix socket.
+    NotAllowed(String),
+    /// TLS failed, for a reason that a setting can remove or not.
+    #[cfg_attr(not(feature = "rustls"), allow(dead_code, reason = "there is no TLS"))]
+    Tls {
+        cause: String,
+        advice: &'static str,
+        trouble: Trouble,
+    },
+    /// The server asks for a client certificate.
+    #[cfg_attr(not(feature = "rustls"), allow(dead_code, reason = "there is no TLS"))]
+    NoCertificate,
+    /// The client certificate that the URL names can't be used.
+    #[cfg_attr(not(feature = "rustls"), allow(dead_code, reason = "there is no TLS"))]
+    Certificate(String),
+    /// The URL begins with another scheme than this one, in which the server answers.
+    WrongScheme(&'static str),
     /// It took longer than this.
     Timeout(Duration),
     /// A connection broke.
@@ -24,26 +42,29 @@ pub(crate) enum Failure {
     Refused { step: Step, error: RedisError },
     /// Others kept changing what was to be replaced.
     Contended,
+    /// Sentinels know no master of the URL's name.
+    UnknownMaster,
+    /// Of one server of several.
+    At {
+        address: String,
+        failure: Box<Failure>,
+    },
+    /// A later version of this crate wrote the record, and says that this one can't read it.
+    Newer,
 }
 
-/// What was asked for.
-#[derive(Clone, Copy)]
-pub(crate) enum Step {
-    Login,
-    Database,
-    Script,
+/// Whether it heals by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Outage,
+    /// It takes someone to change a setting.
+    Misconfigured,
 }
+use Trouble::{Misconfigured, Outage};
 
 impl Failure {
-    pub(crate) fn connect(error: &io::Error, deadline: Deadline) -> Self {
-        Self::io(error, deadline, Self::Connect)
-    }
-
-    pub(crate) fn tls(error: &io::Error, deadline: Deadline) -> Self {
-        Self::io(error, deadline, Self::Tls)
-    }
-
-    fn io(error: &io::Error, deadline: Deadline, or: fn(String) -> Self) -> Self {
+    /// A timeout, or else this.
+    pub(crate) fn io(error: &io::Error, deadline: Deadline, or: fn(String) -> Self) -> Self {
         match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout(deadline.limit),
             _ => or(error.to_string()),
@@ -64,11 +85,77 @@ impl Failure {
         }
     }
 
+    pub(crate) fn connect(error: &io::Error, address: &Address, deadline: Deadline) -> Self {
+        match (error.kind(), address) {
+            (io::ErrorKind::PermissionDenied, Address::UnixSocket(_)) => {
+                Self::NotAllowed(error.to_string())
+            }
+            _ => Self::io(error, deadline, Self::Connect),
+        }
+    }
+
     /// The same, where it was no script that was called.
-    pub(crate) fn at(self, step: Step) -> Self {
+    pub(crate) fn during(self, step: Step) -> Self {
         match self {
             Self::Refused { error, .. } => Self::Refused { step, error },
             other => other,
+        }
+    }
+
+    /// The same, of a server that sentinels named.
+    pub(crate) fn of_elected(self) -> Self {
+        match self {
+            Self::Refused {
+                step: Step::Script,
+                error,
+            } => Self::Refused {
+                step: Step::ElectedScript,
+                error,
+            },
+            other => other,
+        }
+    }
+
+    /// The same, of the server at this address, which isn't the only one.
+    pub(crate) fn at(self, address: &Address) -> Self {
+        Self::At {
+            address: address.to_string(),
+            failure: Box::new(self),
+        }
+    }
+
+    /// Where the node at this address, which failed so, sends the call on to.
+    pub(crate) fn redirect(&self, asked: &Address) -> Option<Redirect> {
+        match self {
+            Self::Refused { error, .. } => Redirect::of(error, asked),
+            Self::At { failure, .. } => failure.redirect(asked),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn trouble(&self) -> Trouble {
+        match self {
+            Self::Connect(_) | Self::Timeout(_) | Self::Lost(_) | Self::Contended | Self::Newer => {
+                Outage
+            }
+            Self::NotAllowed(_)
+            | Self::NoCertificate
+            | Self::Certificate(_)
+            | Self::WrongScheme(_)
+            | Self::NotRedis
+            | Self::UnknownMaster => Misconfigured,
+            Self::At { failure, .. } => failure.trouble(),
+            Self::Tls { trouble, .. } => *trouble,
+            Self::Refused { step, error } => refusal(*step, error).0,
+        }
+    }
+
+    /// Of the server at this address.
+    pub(crate) fn into_error(self, server: impl fmt::Display) -> StoreError {
+        let what = format_args!("Redis at {server}: {self}");
+        match self.trouble() {
+            Outage => StoreError::new(what),
+            Misconfigured => StoreError::misconfigured(what),
         }
     }
 }
@@ -80,10 +167,24 @@ impl fmt::Display for Failure {
                 f,
                 "no connection: {cause}; check that it runs, and the URL's host and port"
             ),
-            Self::Tls(cause) => write!(
+            Self::NotAllowed(cause) => write!(
                 f,
-                "TLS failed: {cause}; check the URL and the trusted certificates"
+                "no connection: {cause}; check that this user may write to the socket"
             ),
+            Self::Tls { cause, advice, .. } => write!(f, "TLS failed: {cause}; {advice}"),
+            Self::NoCertificate => f.write_str(
+                "it asks for a client certificate; put one into the URL: ?cert=FILE&key=FILE",
+            ),
+            Self::Certificate(cause) => write!(
+                f,
+                "the client certificate can't be used: {cause}; check the URL's ?cert=FILE&key=FILE"
+            ),
+            Self::WrongScheme("rediss") => {
+                f.write_str("it speaks TLS; begin the URL with rediss in place of redis")
+            }
+            Self::WrongScheme(_) => {
+                f.write_str("it speaks no TLS; begin the URL with redis in place of rediss")
+            }
             Self::Timeout(limit) => write!(
                 f,
                 "no answer within {limit:?}; check that it runs and can be reached, and the URL"
@@ -95,84 +196,40 @@ impl fmt::Display for Failure {
             Self::NotRedis => f.write_str(
                 "what it says is not Redis' protocol; check the URL's host, port and scheme",
             ),
-            Self::Refused { step, error } => refused(f, *step, error),
+            Self::Refused { step, error } => match refusal(*step, error) {
+                (_, Some(meaning)) => f.write_str(meaning),
+                (_, None) => write!(
+                    f,
+                    "it answered with the error {}; check its log",
+                    code(error)
+                ),
+            },
+            Self::UnknownMaster => f.write_str(
+                "the sentinel knows no master of this name; check the name behind the URL's hosts",
+            ),
+            Self::At { address, failure } => write!(f, "at {address}: {failure}"),
             Self::Contended => f.write_str("others keep changing the token; try again later"),
+            Self::Newer => write!(f, "{}; upgrade this host", RecordError::Newer),
         }
     }
 }
 
-fn refused(f: &mut fmt::Formatter<'_>, step: Step, error: &RedisError) -> fmt::Result {
-    if let Some(node) = other_node(error) {
-        return write!(
-            f,
-            "it is a cluster, and its node {node} has this key; give that node's address"
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// As root, the tests can't be denied a socket.
+    #[test]
+    fn a_socket_that_denies_the_user_is_misconfigured() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let socket = Address::UnixSocket("/run/redis.sock".into());
+        let failure = Failure::connect(&denied, &socket, Deadline::after(Duration::ZERO));
+        assert_eq!(failure.trouble(), Misconfigured);
+        assert_eq!(
+            failure.to_string(),
+            "no connection: permission denied; check that this user may write to the socket"
         );
     }
-    let code = code(error);
-    let detail = error.detail().unwrap_or_default();
-    let meaning = match (code, step) {
-        ("OOM", _) => "its memory is full; raise its maxmemory, or free some",
-        ("READONLY", _) => "it is a replica and takes no writes; give the primary's address",
-        ("MASTERDOWN", _) => "it is a replica without its primary; give the primary's address",
-        ("LOADING", _) => "it is still loading its data; try again later",
-        ("BUSY", _) => {
-            "another script keeps it busy; try again later, or end that with SCRIPT KILL"
-        }
-        ("MISCONF", _) => "it can't save its data and takes no writes; check its log and its disk",
-        ("NOREPLICAS", _) => "it lacks replicas and takes no writes; check them",
-        ("CLUSTERDOWN" | "ASK" | "TRYAGAIN", _) => "its cluster has no node for this key; check it",
-        ("NOPERM", _) => {
-            "the user may not do what is needed; see the rule for ACL in the documentation of pan123-token-redis"
-        }
-        ("NOAUTH", _) => {
-            "it asks for a login; put it into the URL: redis://user:password@host, or redis://:password@host"
-        }
-        ("WRONGPASS", _) => "the user or the password is wrong; check both in the URL",
-        ("DENIED", _) => {
-            "it is in protected mode and takes no other hosts; set a password there, or protected-mode no"
-        }
-        ("ERR", _) if detail.starts_with("max number of clients") => {
-            "it has as many clients as it takes; raise its maxclients"
-        }
-        (_, Step::Login) => {
-            "it refused the login; check whether it asks for one, and user and password in the URL"
-        }
-        (_, Step::Database) => "it refused the database; check the number at the URL's end",
-        (_, Step::Script) => {
-            return write!(f, "it answered with the error {code}; check its log");
-        }
-    };
-    f.write_str(meaning)
-}
-
-/// The first word of the server's answer, or what stands for it in a script's failure.
-fn code(error: &RedisError) -> &str {
-    let code = error.code().unwrap_or_default();
-    let detail = error.detail().unwrap_or_default();
-    if code == "ERR" {
-        // What isn't allowed within a script: in these words up to version 7.0, and in those since.
-        let denials = ["The user executing the script", "ACL failure in script"];
-        if denials.iter().any(|denial| detail.contains(denial)) {
-            return "NOPERM";
-        }
-        // Version 6 puts the code behind words of its own.
-        if detail.starts_with("Error running script") {
-            let inner = detail.split(' ').find_map(|word| word.strip_prefix('-'));
-            return inner.filter(|inner| is_code(inner)).unwrap_or(code);
-        }
-    }
-    if is_code(code) { code } else { "of no code" }
-}
-
-fn is_code(word: &str) -> bool {
-    (1..=20).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_uppercase())
-}
-
-/// Where a cluster has the key, if it says so.
-fn other_node(error: &RedisError) -> Option<&str> {
-    let (node, _) = error
-        .redirect_node()
-        .filter(|_| error.code() == Some("MOVED"))?;
-    let in_address = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
-    (node.len() <= 100 && node.bytes().all(in_address)).then_some(node)
 }

@@ -13,29 +13,17 @@ use redis::{Cmd, FromRedisValue, Value};
 
 use crate::connection::Connection;
 use crate::failure::Failure;
-use crate::server::{RedisUrlError, Server};
+use crate::route;
+use crate::script::{self, COOLING_DOWN, at_most, mark};
 use crate::socket::Deadline;
+use crate::target::Target;
+use crate::url::{self, RedisUrlError};
 
 /// A connection that was idle for longer isn't used again: what lies between may have forgotten it without a word.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 /// How often a record that others keep changing is tried to be replaced. Each time, one of them succeeds.
 const MAX_ROUNDS: usize = 16;
-
-/// Longer than anything lives, and far from where Redis refuses an expiry.
-const MAX_MILLIS: u128 = 1 << 50;
-
-/// What the gate holds where it is nobody's. Else it holds the owner.
-const COOL: &[u8] = b"cool";
-
-macro_rules! script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/read.lua"),
-            include_str!(concat!("scripts/", $name, ".lua"))
-        )
-    };
-}
 
 /// A token in Redis.
 ///
@@ -44,7 +32,7 @@ macro_rules! script {
 ///
 /// Each call ends within the [timeout](Self::timeout), name lookup, connecting, TLS and login included.
 pub struct RedisStore {
-    server: Server,
+    target: Target,
     timeout: Duration,
     idle: Mutex<Option<Idle>>,
 }
@@ -66,23 +54,47 @@ impl Idle {
 impl RedisStore {
     /// How long a call may take unless [set](Self::timeout): just below
     /// [`RenewalPolicy::store_timeout`](pan123_token_cache::RenewalPolicy::store_timeout), so that the reason is known when
-    /// that is over.
+    /// that has passed.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2500);
 
-    /// A store at `redis://user:password@host:port/database`, or `rediss://` for TLS. Doesn't connect.
+    /// A store at this URL. Doesn't connect.
     ///
-    /// Port 6379 and database 0 where there is none; `redis://:password@host` where the server knows no users. What is
-    /// special in a user or a password is percent-encoded. `valkey://` and `valkeys://` mean the same.
+    /// | form | server |
+    /// |---|---|
+    /// | `redis://user:password@host:6379/0` | one at this host, or the node that a cluster names there |
+    /// | `redis://user:password@host:6379,host:6379` | a cluster, of which these are nodes: the first that answers will do |
+    /// | `redis+sentinel://user:password@host:26379,host:26379/mymaster/0` | the master of this name, which these sentinels know |
+    /// | `unix:///path?user=user&pass=password&db=0` | one at this Unix socket |
+    ///
+    /// `rediss://` and `rediss+sentinel://` are the same over TLS. Port, database and login may be left out: 6379 (26379 for a
+    /// sentinel), 0 and none. `redis://:password@host` is for a server that knows no users. What is special in a user or a
+    /// password is percent-encoded. `valkey` in place of `redis` means the same, and so does `redis+unix` in place of `unix`.
+    ///
+    /// | setting behind a `?` | for | meaning |
+    /// |---|---|---|
+    /// | `cert=FILE&key=FILE` | TLS | a client certificate with those that lead to its authority, and its key, in PEM. Both files are read again for each connection, so they may be renewed |
+    /// | `sentinel_user=…&sentinel_password=…` | sentinels | their own login, where they ask for one. That before the `@` is for the master |
     ///
     /// # Errors
     ///
     /// When it is no such URL; or asks for TLS, and the feature `rustls` is off.
     pub fn new(url: &str) -> Result<Self, RedisUrlError> {
         Ok(Self {
-            server: Server::parse(url)?,
+            target: url::parse(url)?,
             timeout: Self::DEFAULT_TIMEOUT,
             idle: Mutex::new(None),
         })
+    }
+
+    /// Whether this begins as a URL of [`new`](Self::new) does.
+    pub fn is_url(text: &str) -> bool {
+        url::is_one(text)
+    }
+
+    /// Whether there is a password in this URL, which then doesn't belong where others can read it: in a program's
+    /// arguments, say. It need not be a URL that [`new`](Self::new) takes.
+    pub fn url_has_password(url: &str) -> bool {
+        url::has_password(url)
     }
 
     /// How long a call may take; 2.5 s unless set.
@@ -99,7 +111,7 @@ impl RedisStore {
     #[cfg(feature = "rustls")]
     pub fn ca_pem(mut self, pem: &[u8]) -> std::io::Result<Self> {
         let roots = crate::tls::roots(pem)?;
-        if let Some(tls) = &mut self.server.tls {
+        if let Some(tls) = &mut self.target.tls {
             tls.trust(roots);
         }
         Ok(self)
@@ -114,11 +126,7 @@ impl RedisStore {
             // The error would repeat the value.
             redis::from_redis_value(value).map_err(|_| Failure::NotRedis)
         });
-        answer.map_err(|failure| self.error(failure))
-    }
-
-    fn error(&self, what: impl fmt::Display) -> StoreError {
-        StoreError::new(format_args!("Redis at {}: {what}", self.server))
+        answer.map_err(|failure| failure.into_error(&self.target))
     }
 
     /// All scripts may run twice, as far as their callers can tell.
@@ -127,13 +135,12 @@ impl RedisStore {
         if let Some(Idle { mut connection, .. }) = idle {
             match connection.ask(script, deadline) {
                 Ok(value) => return Ok(self.keep(connection, value)),
-                // The server was restarted, say.
-                Err(Failure::Lost(_)) => {}
-                Err(failure) => return Err(failure),
+                Err(failure @ Failure::Timeout(_)) => return Err(failure),
+                // The server was restarted, or another one has the token by now: a new primary, say.
+                Err(_) => {}
             }
         }
-        let mut connection = Connection::open(&self.server, deadline)?;
-        let value = connection.ask(script, deadline)?;
+        let (connection, value) = route::ask(&self.target, script, deadline)?;
         Ok(self.keep(connection, value))
     }
 
@@ -157,9 +164,7 @@ impl RedisStore {
                 record,
                 left: u64::try_from(left).ok().map(Duration::from_millis),
             })),
-            Err(RecordError::Newer) => {
-                Err(self.error(format_args!("{}; upgrade this host", RecordError::Newer)))
-            }
+            Err(RecordError::Newer) => Err(Failure::Newer.into_error(&self.target)),
             Err(_) => Ok(None),
         }
     }
@@ -167,22 +172,20 @@ impl RedisStore {
 
 impl TokenStore for RedisStore {
     fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError> {
-        let load = eval(script!("load"), &[record_key(key)]);
-        let (form, left): (Vec<u8>, i64) = self.call(&load, self.deadline())?;
+        let (form, left): (Vec<u8>, i64) = self.call(&script::load(key), self.deadline())?;
         self.stored(&form, left)
     }
 
     fn lease(&self, key: StoreKey, owner: Owner, term: Duration) -> Result<Lease, StoreError> {
-        let mut lease = eval(script!("lease"), &[record_key(key), gate_key(key)]);
-        lease.arg(mark(owner)).arg(at_least(term).max(1));
+        let lease = script::lease(key, owner, term);
         let (holder, wait, form, left): (Vec<u8>, i64, Vec<u8>, i64) =
             self.call(&lease, self.deadline())?;
         let stored = self.stored(&form, left)?;
-        // Zero would mean that the store can't take the lease away.
+        // It may end at this moment.
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1));
         Ok(if holder == mark(owner).as_bytes() {
             Lease::Granted(stored)
-        } else if holder == COOL {
+        } else if holder == COOLING_DOWN {
             Lease::CoolingDown(wait, stored)
         } else {
             Lease::Held(wait, stored)
@@ -201,8 +204,7 @@ impl TokenStore for RedisStore {
         // Nothing, until the server says what stands there, and how late it is there.
         let (mut seen, mut ends) = (Vec::new(), String::new());
         for _ in 0..MAX_ROUNDS {
-            let mut save = eval(script!("save"), &[record_key(key)]);
-            save.arg(&seen).arg(&form).arg(&ends);
+            let save = script::save(key, &seen, &form, &ends);
             let found: Option<(Vec<u8>, i64, u64)> = self.call(&save, deadline)?;
             let Some((found, its_left, server_time)) = found else {
                 return Ok(Saved::Kept);
@@ -220,50 +222,18 @@ impl TokenStore for RedisStore {
                 _ => seen = found,
             }
         }
-        Err(self.error(Failure::Contended))
+        Err(Failure::Contended.into_error(&self.target))
     }
 
-    fn release(&self, key: StoreKey, owner: Owner, cool: Duration) -> Result<(), StoreError> {
-        let mut give_back = eval(script!("release"), &[gate_key(key)]);
-        give_back.arg(mark(owner)).arg(at_least(cool));
-        self.call(&give_back, self.deadline())
+    fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
+        self.call(&script::release(key, owner, cooldown), self.deadline())
     }
-}
-
-/// A script's call. The whole script is sent: calls are hours apart, and so there is no cache of scripts to miss.
-fn eval(script: &str, keys: &[String]) -> Cmd {
-    let mut eval = redis::cmd("EVAL");
-    eval.arg(script).arg(keys.len()).arg(keys);
-    eval
-}
-
-// The braces keep both keys on one node of a cluster.
-fn record_key(key: StoreKey) -> String {
-    format!("pan123-token:{{{key}}}:v1:record")
-}
-
-fn gate_key(key: StoreKey) -> String {
-    format!("pan123-token:{{{key}}}:v1:gate")
-}
-
-fn mark(owner: Owner) -> String {
-    format!("{:016x}", owner.0)
-}
-
-/// In milliseconds, rounded down: no token lives on.
-fn at_most(time: Duration) -> u128 {
-    time.as_millis().min(MAX_MILLIS)
-}
-
-/// In milliseconds, rounded up: no gate opens early.
-fn at_least(time: Duration) -> u128 {
-    time.as_nanos().div_ceil(1_000_000).min(MAX_MILLIS)
 }
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("server", &format_args!("{}", self.server))
+            .field("server", &format_args!("{}", self.target))
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
@@ -315,15 +285,5 @@ mod tests {
         assert_eq!(load(), 2);
         store.idle().as_mut().unwrap().process ^= 1;
         assert_eq!(load(), 3);
-    }
-
-    #[test]
-    fn times_are_rounded_to_the_safe_side() {
-        let time = Duration::from_micros(1500);
-        assert_eq!((at_most(time), at_least(time)), (1, 2));
-        let whole = Duration::from_millis(2);
-        assert_eq!((at_most(whole), at_least(whole)), (2, 2));
-        assert_eq!((at_most(Duration::ZERO), at_least(Duration::ZERO)), (0, 0));
-        assert_eq!(at_most(Duration::MAX), at_least(Duration::MAX));
     }
 }

@@ -31,7 +31,7 @@ fn times_out(store: &RedisStore, port: u16) {
 }
 
 #[test]
-fn a_port_that_nobody_listens_on() {
+fn a_port_without_a_listener() {
     let store = RedisStore::new("redis://127.0.0.1:1").unwrap();
     let line = line(&store.load(key()).unwrap_err(), 1);
     assert!(line.contains("no connection: "), "{line}");
@@ -41,7 +41,7 @@ fn a_port_that_nobody_listens_on() {
     );
 }
 
-/// On many machines it has two addresses, and nobody listens on the first one.
+/// On many machines it has two addresses, and the first one has no listener.
 #[test]
 fn a_name_with_an_address_that_answers() {
     let server = Played::saying(NOTHING);
@@ -50,7 +50,7 @@ fn a_name_with_an_address_that_answers() {
 }
 
 #[test]
-fn a_listener_that_accepts_nobody() {
+fn a_listener_that_never_accepts() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     for scheme in SCHEMES {
@@ -82,7 +82,7 @@ fn a_server_that_drips() {
     times_out(&server.store().timeout(LIMIT), server.port);
 }
 
-/// A save that is told something new each time, and always a bit later.
+/// A save that gets a new answer each time, and always a bit later.
 #[test]
 fn a_save_that_is_answered_again_and_again() {
     let server = Played::answering(|command| {

@@ -9,6 +9,8 @@
 mod answers;
 mod bounds;
 mod played;
+mod redirects;
+mod refusals;
 mod url;
 
 use pan123_token_cache::pan123_token::BaseUrl;

@@ -54,6 +54,16 @@ impl Played {
         Self::answering(move |_| Some(answer.clone()))
     }
 
+    /// The same, by the port that it listens on.
+    pub(crate) fn answering_as(answer: impl Fn(u16) -> String + Send + Sync + 'static) -> Self {
+        Self::with(move |_, mut stream| {
+            let port = stream.local_addr().unwrap().port();
+            while read_command(&mut stream).is_some() {
+                let _ = stream.write_all(answer(port).as_bytes());
+            }
+        })
+    }
+
     pub(crate) fn store(&self) -> RedisStore {
         RedisStore::new(&format!("redis://127.0.0.1:{}", self.port)).unwrap()
     }

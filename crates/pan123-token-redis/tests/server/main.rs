@@ -6,14 +6,21 @@
     reason = "a panic is how a test reports"
 )]
 
+#[cfg(feature = "rustls")]
+mod client_certificate;
+mod cluster;
 mod login;
 #[path = "../failures/played.rs"]
 #[allow(dead_code, reason = "shared with the tests that need no server")]
 mod played;
 mod process;
+mod sentinel;
 mod sharing;
+mod table;
 mod tls;
 mod trouble;
+#[cfg(unix)]
+mod unix_socket;
 
 use std::time::Duration;
 
@@ -31,7 +38,7 @@ fn record_key() -> String {
     format!("pan123-token:{{{}}}:v1:record", key())
 }
 
-fn gate_key() -> String {
+fn lease_key() -> String {
     format!("pan123-token:{{{}}}:v1:gate", key())
 }
 

@@ -29,15 +29,16 @@ impl Server {
         Self::prepared(options, |_| Vec::new())
     }
 
-    /// With more of them, which are made once there is a folder.
+    /// With more of them before these, which are made once there is a folder.
     pub(crate) fn prepared(options: &[&str], prepare: impl Fn(&Path) -> Vec<String>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("redis-{}-{count}", process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).unwrap();
-        let mut options: Vec<String> = options.iter().map(|&it| it.to_owned()).collect();
-        options.extend(prepare(&folder));
+        let mut all = prepare(&folder);
+        all.extend(options.iter().map(|&it| it.to_owned()));
+        let options = all;
         for _ in 0..10 {
             let port = free_port();
             if let Some(child) = spawn(port, &folder, &options) {
@@ -54,8 +55,7 @@ impl Server {
 
     /// Kills it and starts it anew, empty, at the same port.
     pub(crate) fn restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
         // Another test's connection may have come to use the port, for a moment.
         for _ in 0..100 {
             if let Some(child) = spawn(self.port, &self.folder, &self.options) {
@@ -65,6 +65,16 @@ impl Server {
             thread::sleep(Duration::from_millis(20));
         }
         panic!("the port {} isn't free any more", self.port);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Stops it with `STOP`, or lets it go on with `CONT`.
@@ -87,6 +97,11 @@ impl Server {
     pub(crate) fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         run_at(&self.url(), command)
     }
+
+    /// The same where it may fail.
+    pub(crate) fn try_run(&self, command: &[&str]) -> redis::RedisResult<redis::Value> {
+        try_run_at(&self.url(), command)
+    }
 }
 
 impl Drop for Server {
@@ -98,14 +113,17 @@ impl Drop for Server {
 }
 
 pub(crate) fn run_at<T: redis::FromRedisValue>(url: &str, command: &[&str]) -> T {
-    let client = redis::Client::open(url).unwrap();
-    let mut connection = client.get_connection().unwrap();
-    let mut packed = redis::Cmd::new();
-    packed.arg(command);
-    packed.query(&mut connection).unwrap()
+    try_run_at(url, command).unwrap()
 }
 
-fn free_port() -> u16 {
+fn try_run_at<T: redis::FromRedisValue>(url: &str, command: &[&str]) -> redis::RedisResult<T> {
+    let mut connection = redis::Client::open(url)?.get_connection()?;
+    let mut packed = redis::Cmd::new();
+    packed.arg(command);
+    packed.query(&mut connection)
+}
+
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -113,13 +131,17 @@ fn free_port() -> u16 {
 /// `None` if it ended at once, since another took the port, say.
 fn spawn(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
     let mut command = Command::new("redis-server");
+    // A file of settings comes before all options.
+    let file = options.iter().take_while(|it| !it.starts_with("--"));
+    let file = file.count();
     command
+        .args(&options[..file])
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(["--dir", folder.to_str().unwrap()])
         // An option that stands twice counts as it stands last.
         .args(["--port", &port.to_string()])
         .args(
-            options
+            options[file..]
                 .iter()
                 .map(|it| it.replace("PORT", &port.to_string())),
         )
@@ -130,7 +152,12 @@ fn spawn(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
     });
     let log = BufReader::new(child.stdout.take().unwrap());
     for line in log.lines() {
-        if line.unwrap().contains("Ready to accept connections") {
+        let line = line.unwrap();
+        // A server, or a sentinel.
+        if ["Ready to accept connections", "+monitor master"]
+            .iter()
+            .any(|ready| line.contains(ready))
+        {
             return Some(child);
         }
     }

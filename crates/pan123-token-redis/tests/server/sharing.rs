@@ -8,7 +8,7 @@ use pan123_token_cache::testing::conformance;
 use pan123_token_cache::{Lease, Owner, Saved, Stored, TokenStore};
 
 use crate::process::Server;
-use crate::{LIFE, TERM, gate_key, key, record, record_key};
+use crate::{LIFE, TERM, key, lease_key, record, record_key};
 
 #[test]
 #[ignore = "needs redis-server; tests/run provides it"]
@@ -51,7 +51,7 @@ fn two_hosts_share_a_token_and_the_right_to_fetch() {
     one.release(key(), Owner(1), TERM).unwrap();
     assert_eq!(other.load(key()).unwrap().unwrap().record, token);
     let Lease::CoolingDown(wait, Some(stored)) = other.lease(key(), Owner(2), TERM).unwrap() else {
-        panic!("the gate isn't cool, or the token isn't there")
+        panic!("there is no cooldown, or no token")
     };
     assert!(wait > TERM / 2 && wait <= TERM, "{wait:?}");
     assert_eq!(stored.record, token);
@@ -67,14 +67,17 @@ fn the_keys_and_what_they_hold_are_as_documented() {
     store.save(key(), &token, None, LIFE).unwrap();
     // The hash is that of the official address and the client ID `my-id`, as the cache's own test has it.
     let record_key = "pan123-token:{2468dca3ff8c286f2e38eee23f1252b8}:v1:record";
-    let gate_key = "pan123-token:{2468dca3ff8c286f2e38eee23f1252b8}:v1:gate";
+    let lease_key = "pan123-token:{2468dca3ff8c286f2e38eee23f1252b8}:v1:gate";
     let mut keys: Vec<String> = server.run(&["KEYS", "*"]);
     keys.sort();
-    assert_eq!(keys, [gate_key, record_key]);
+    assert_eq!(keys, [lease_key, record_key]);
     assert_eq!(server.run::<String>(&["GET", record_key]), token.encode());
-    assert_eq!(server.run::<String>(&["GET", gate_key]), "0000000000000abc");
+    assert_eq!(
+        server.run::<String>(&["GET", lease_key]),
+        "0000000000000abc"
+    );
     store.release(key(), Owner(0xabc), TERM).unwrap();
-    assert_eq!(server.run::<String>(&["GET", gate_key]), "cool");
+    assert_eq!(server.run::<String>(&["GET", lease_key]), "cool");
 }
 
 #[test]
@@ -211,9 +214,9 @@ fn a_record_lives_as_long_as_its_token() {
     // Redis keeps it to the end of the last millisecond.
     thread::sleep(short + Duration::from_millis(20));
     assert_eq!(store.load(key()).unwrap(), None);
-    // One that is over as it comes is no failure.
-    let over = store.save(key(), &record("over", 2), None, Duration::ZERO);
-    assert_eq!(over.unwrap(), Saved::Kept);
+    // One that has expired as it comes is no failure.
+    let expired = store.save(key(), &record("expired", 2), None, Duration::ZERO);
+    assert_eq!(expired.unwrap(), Saved::Kept);
 }
 
 #[test]
@@ -232,7 +235,7 @@ fn times_of_any_length_are_taken() {
 
 #[test]
 #[ignore = "needs redis-server; tests/run provides it"]
-fn what_someone_made_to_last_shuts_nobody_out() {
+fn what_was_made_to_last_shuts_no_host_out() {
     let server = Server::start();
     let store = server.store();
     store.save(key(), &record("token", 0), None, LIFE).unwrap();
@@ -240,14 +243,14 @@ fn what_someone_made_to_last_shuts_nobody_out() {
     assert_eq!(store.load(key()).unwrap().unwrap().left, None);
 
     store.lease(key(), Owner(1), TERM).unwrap();
-    let () = server.run(&["PERSIST", &gate_key()]);
+    let () = server.run(&["PERSIST", &lease_key()]);
     let lease = store.lease(key(), Owner(2), TERM).unwrap();
     assert!(matches!(lease, Lease::Granted(Some(_))), "{lease:?}");
     // And from then on it is a lease as any other.
     let lease = store.lease(key(), Owner(3), TERM).unwrap();
     assert!(matches!(lease, Lease::Held(..)), "{lease:?}");
 
-    let () = server.run(&["SET", &gate_key(), "cool"]);
+    let () = server.run(&["SET", &lease_key(), "cool"]);
     let lease = store.lease(key(), Owner(4), TERM).unwrap();
     assert!(matches!(lease, Lease::Granted(Some(_))), "{lease:?}");
 }
@@ -258,7 +261,7 @@ fn a_lease_that_was_lost_is_the_next_ones() {
     let server = Server::start();
     let store = server.store();
     store.lease(key(), Owner(1), TERM).unwrap();
-    let () = server.run(&["DEL", &gate_key()]);
+    let () = server.run(&["DEL", &lease_key()]);
     assert_eq!(
         store.lease(key(), Owner(2), TERM).unwrap(),
         Lease::Granted(None)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pan123_token_cache::{Lease, Owner, Saved, TokenStore};
 
 use crate::process::Server;
-use crate::{LIFE, TERM, form, gate_key, key, line, record, record_key};
+use crate::{LIFE, TERM, form, key, lease_key, line, record, record_key};
 
 #[test]
 #[ignore = "needs redis-server; tests/run provides it"]
@@ -39,11 +39,11 @@ fn a_value_that_cant_be_read_counts_as_absent_and_is_replaced() {
 
 #[test]
 #[ignore = "needs redis-server; tests/run provides it"]
-fn a_gate_of_another_type_is_open() {
+fn a_lease_record_of_another_type_counts_as_absent() {
     let server = Server::start();
     let store = server.store();
-    let () = server.run(&["RPUSH", &gate_key(), "SENTINEL"]);
-    let () = server.run(&["PEXPIRE", &gate_key(), "100000"]);
+    let () = server.run(&["RPUSH", &lease_key(), "SENTINEL"]);
+    let () = server.run(&["PEXPIRE", &lease_key(), "100000"]);
     store.release(key(), Owner(1), TERM).unwrap();
     assert_eq!(
         store.lease(key(), Owner(1), TERM).unwrap(),
@@ -55,7 +55,7 @@ fn a_gate_of_another_type_is_open() {
 
 #[test]
 #[ignore = "needs redis-server; tests/run provides it"]
-fn what_a_newer_version_wrote_is_left_alone() {
+fn what_a_newer_version_wrote_stays() {
     let server = Server::start();
     let store = server.store();
     let newer = form("newer", 0, 2);
@@ -77,12 +77,12 @@ fn what_a_newer_version_wrote_is_left_alone() {
 
 #[test]
 #[ignore = "needs redis-server; tests/run provides it"]
-fn a_server_that_is_full_still_reads_and_takes_leases_back() {
+fn a_server_that_is_full_still_loads_and_releases() {
     let server = Server::with(&["--maxmemory-policy", "noeviction"]);
     let store = server.store();
     let old = record("old", 0);
     store.save(key(), &old, None, LIFE).unwrap();
-    for cool in [Duration::ZERO, TERM / 3] {
+    for cooldown in [Duration::ZERO, TERM / 3] {
         store.lease(key(), Owner(1), TERM).unwrap();
         let () = server.run(&["CONFIG", "SET", "maxmemory", "1"]);
 
@@ -95,15 +95,15 @@ fn a_server_that_is_full_still_reads_and_takes_leases_back() {
         let full = line(&full, server.port);
         assert!(full.contains("its memory is full"), "{full}");
         assert_eq!(store.load(key()).unwrap().unwrap().record, old);
-        store.release(key(), Owner(1), cool).unwrap();
+        store.release(key(), Owner(1), cooldown).unwrap();
 
         let () = server.run(&["CONFIG", "SET", "maxmemory", "0"]);
         match store.lease(key(), Owner(2), TERM).unwrap() {
-            Lease::Granted(_) => assert!(cool.is_zero()),
-            Lease::Held(wait, _) => assert!(wait <= cool, "{wait:?}"),
+            Lease::Granted(_) => assert!(cooldown.is_zero()),
+            Lease::Held(wait, _) => assert!(wait <= cooldown, "{wait:?}"),
             other => panic!("{other:?}"),
         }
-        let () = server.run(&["DEL", &gate_key()]);
+        let () = server.run(&["DEL", &lease_key()]);
     }
 }
 
