@@ -96,7 +96,7 @@ fn in_the_renewal_window_a_token_comes_at_once_while_a_flight_runs_beside() {
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
     assert_eq!(provider.token().unwrap().secret(), "token-1");
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     clock.advance(LIFE - DAY / 2);
     platform.hold();
     for _ in 0..3 {
@@ -105,9 +105,9 @@ fn in_the_renewal_window_a_token_comes_at_once_while_a_flight_runs_beside() {
             "token-1"
         );
     }
-    assert!(!provider.settle(Duration::ZERO));
+    assert!(!provider.flush(Duration::ZERO));
     platform.release();
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     assert_eq!(provider.token().unwrap().secret(), "token-2");
     assert_eq!(platform.requests(), 2);
 }
@@ -124,7 +124,7 @@ fn a_fresh_token_starts_nothing() {
     for _ in 0..100 {
         provider.token().unwrap();
     }
-    assert!(provider.settle(Duration::ZERO));
+    assert!(provider.flush(Duration::ZERO));
     assert_eq!(platform.requests(), 1);
 }
 
@@ -142,7 +142,7 @@ fn providers_on_one_store_share_a_token() {
     };
     let (one, other) = (provider(), provider());
     assert_eq!(one.token().unwrap().secret(), "token-1");
-    assert!(one.settle(LONG), "the token is saved");
+    assert!(one.flush(LONG), "the token is saved");
     assert_eq!(other.token().unwrap().secret(), "token-1");
     assert_eq!(platform.requests(), 1);
 }
@@ -158,9 +158,9 @@ fn a_token_is_handed_out_before_it_is_saved() {
         .build()
         .unwrap();
     assert_eq!(provider.token().unwrap().secret(), "token-1");
-    assert!(!provider.settle(Duration::ZERO));
+    assert!(!provider.flush(Duration::ZERO));
     store.now_it_is(Script::Nothing);
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     let key = StoreKey::new(&"https://open-api.123pan.com".parse().unwrap(), "my-id");
     assert_eq!(
         store.load(key).unwrap().unwrap().record.token.secret(),
@@ -211,7 +211,7 @@ fn a_client_that_panics_is_a_failure_at_once() {
         failure.to_string().contains("the HTTP client panicked"),
         "{failure}"
     );
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     platform.now_it_is(How::Grant);
     clock.advance(error.next_attempt().unwrap());
     assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-2");
@@ -239,10 +239,10 @@ fn a_store_that_panics_or_hangs_costs_sharing_and_not_the_token() {
         assert_eq!(platform.requests(), 1);
         if script == Script::HangInLoad {
             assert_eq!(store.hung(), 1, "no second thread hangs in it");
-            assert!(!provider.settle(Duration::ZERO), "the first still does");
+            assert!(!provider.flush(Duration::ZERO), "the first still does");
             store.now_it_is(Script::Nothing);
         }
-        assert!(provider.settle(LONG));
+        assert!(provider.flush(LONG));
     }
 }
 
@@ -290,7 +290,7 @@ fn a_store_that_hangs_in_every_call_keeps_nobody_from_the_platform() {
     assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-2");
     assert_eq!(store.hung(), 1, "no second thread hangs in it");
     store.now_it_is(Script::Nothing);
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn a_fixed_token_is_all_there_is() {
     };
     assert_eq!(provider.reject(&token), forever);
     assert_eq!(provider.token().unwrap(), token);
-    assert!(provider.settle(SECOND));
+    assert!(provider.flush(SECOND));
 }
 
 #[test]
