@@ -10,7 +10,7 @@ mod common;
 use std::io::Read;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::server::{Server, reply};
 use common::store::{Script, Scripted};
@@ -406,6 +406,29 @@ fn a_newer_token_from_the_store_serves_for_the_repetition() {
     assert_eq!(received[0].header("authorization"), ["Bearer token-1"]);
     assert_eq!(received[1].header("authorization"), ["Bearer token-2"]);
     assert_eq!(platform.requests(), 2);
+}
+
+#[test]
+fn a_token_too_young_to_be_replaced_is_not_waited_for_while_a_call_hangs_in_the_store() {
+    let server = Server::start(vec![reply(401, JSON, REJECTED)]);
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let store = Arc::new(Scripted::new(&clock, Script::HangInSave));
+    let provider = platform.provider(&clock).allow_origin(server.base_url());
+    let provider = provider.store(store.clone()).build().unwrap();
+    provider.token().unwrap();
+    store.wait_until_it_hangs();
+    // The machine gives a call to the store up after 3 s.
+    clock.advance(4 * SECOND);
+    let begun = Instant::now();
+    let request = Request::get(server.url()).body("").unwrap();
+    let response = provider.call(&default_agent(), request).unwrap();
+    assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
+    assert_eq!(text(response), REJECTED);
+    assert_eq!(server.received().len(), 1, "nothing is repeated");
+    assert_eq!(provider.current().unwrap().secret(), "token-1");
+    store.now_it_is(Script::Nothing);
+    assert!(provider.flush(20 * SECOND));
 }
 
 #[test]

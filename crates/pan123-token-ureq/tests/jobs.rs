@@ -17,9 +17,11 @@ use common::store::{Script, Scripted};
 use common::{DAY, How, LIFE, Platform, SECOND, clock, credentials, default_agent};
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 use pan123_token_cache::testing::MemoryStore;
+use pan123_token_cache::{
+    FallbackStore, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore,
+};
 use pan123_token_ureq::{
-    Credentials, Event, Failure, FetchError, RenewalPolicy, StoreKey, TokenError, TokenProvider,
-    TokenStore,
+    Credentials, Event, Failure, FetchError, Fingerprint, RenewalPolicy, TokenError, TokenProvider,
 };
 
 /// Longer than anything here takes.
@@ -166,6 +168,45 @@ fn a_token_is_handed_out_before_it_is_saved() {
         store.load(key).unwrap().unwrap().record.token.secret(),
         "token-1"
     );
+}
+
+#[test]
+fn providers_of_a_host_share_a_token_while_the_shared_store_is_out() {
+    struct Out;
+    impl TokenStore for Out {
+        fn load(&self, _: StoreKey) -> Result<Option<Stored>, StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+        fn lease(&self, _: StoreKey, _: Owner, _: Duration) -> Result<Lease, StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+        fn save(
+            &self,
+            _: StoreKey,
+            _: &Record,
+            _: Option<Fingerprint>,
+            _: Duration,
+        ) -> Result<Saved, StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+        fn release(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+    }
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let mut policy = RenewalPolicy::default();
+    policy.store_tries = 1;
+    policy.store_patience = Duration::ZERO;
+    let host = Arc::new(MemoryStore::new(clock.clone()));
+    let store = Arc::new(FallbackStore::new(Arc::new(Out), host));
+    for _ in 0..3 {
+        let provider = platform.provider(&clock).policy(policy.clone());
+        let provider = provider.store(store.clone()).build().unwrap();
+        assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-1");
+        assert!(provider.flush(LONG));
+    }
+    assert_eq!(platform.requests(), 1);
 }
 
 #[test]
