@@ -1,9 +1,9 @@
-//! Conformance vectors: one response per file, what it must be judged to be, and how that shape is known.
+//! Conformance vectors: one response per file, what it must be classified as, and how that shape is known.
 //!
-//! The format is described in `tests/vectors/README.md`. A vector holds every field of the verdict, so a test that
+//! The format is described in `tests/vectors/README.md`. A vector holds every field of the answer, so a test that
 //! replays one asserts all of them; a key that is absent asserts that there is no such value.
 //!
-//! Whoever replays vectors on another path (an adapter, the command) asks as [`operation`] does, serves
+//! A test that replays vectors on another path (an adapter, the command) asks as [`operation`] does, serves
 //! [`Vector::wire`], and compares with [`Vector::assert`] or with the public fields of [`Expectation`].
 
 use std::fmt::{Debug, Display, Write as _};
@@ -37,14 +37,14 @@ pub fn operation() -> GetAccessToken {
     GetAccessToken::new(credentials)
 }
 
-/// One response and its expected verdict.
+/// One response and its expected answer.
 #[derive(Clone, Debug)]
 pub struct Vector {
     /// `<group>/<behaviour>`, as the file is named.
     pub name: String,
     /// How the shape is known: a document, a report, or a thought.
     pub source: String,
-    /// The verdict.
+    /// The answer.
     pub expectation: Expectation,
     /// Why no HTTP/1.1 connection carries the response unchanged. `None` where one does.
     pub unsendable: Option<String>,
@@ -58,7 +58,7 @@ pub struct Vector {
     head: Vec<u8>,
 }
 
-/// What a response must be judged to be.
+/// What a response must be classified as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
     /// A token.
@@ -93,7 +93,7 @@ pub struct ExpectedError {
     pub message: Option<String>,
     /// The trace id, as it may be shown.
     pub trace_id: Option<String>,
-    /// How long the server asks to be left alone.
+    /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
     /// What `Display` must contain.
     pub says: Vec<String>,
@@ -223,25 +223,25 @@ impl Vector {
         wire
     }
 
-    /// Compares every field of a verdict.
+    /// Compares every field of an answer.
     ///
     /// # Panics
     ///
     /// When it isn't the expected one, with every field that differs.
-    pub fn assert(&self, verdict: &Result<Grant, ResponseError>) {
-        if let Err(differences) = self.compare(verdict) {
+    pub fn assert(&self, answer: &Result<Grant, ResponseError>) {
+        if let Err(differences) = self.compare(answer) {
             panic!("{differences}");
         }
     }
 
-    /// Compares every field of a verdict.
+    /// Compares every field of an answer.
     ///
     /// # Errors
     ///
     /// When it isn't the expected one: the vector's name, and a line for every field that differs.
-    pub fn compare(&self, verdict: &Result<Grant, ResponseError>) -> Result<(), String> {
+    pub fn compare(&self, answer: &Result<Grant, ResponseError>) -> Result<(), String> {
         self.expectation
-            .compare(self.status, verdict)
+            .compare(self.status, answer)
             .map_err(|differences| format!("vector {}:{differences}", self.name))
     }
 }
@@ -255,7 +255,7 @@ impl Expectation {
         }
     }
 
-    /// Compares every field of a verdict on a response of that status.
+    /// Compares every field of an answer to a response of that status.
     ///
     /// # Errors
     ///
@@ -263,10 +263,10 @@ impl Expectation {
     pub fn compare(
         &self,
         status: StatusCode,
-        verdict: &Result<Grant, ResponseError>,
+        answer: &Result<Grant, ResponseError>,
     ) -> Result<(), String> {
         let mut differences = Differences::default();
-        match (self, verdict) {
+        match (self, answer) {
             (Self::Grant(expected), Ok(grant)) => {
                 differences.field("token", expected.token.as_str(), grant.token.secret());
                 differences.field("expires_at", expected.expires_at, grant.token.expires_at());
@@ -303,7 +303,7 @@ impl Expectation {
     }
 }
 
-/// What differs between a verdict and the expected one, a line for each field.
+/// What differs between an answer and the expected one, a line for each field.
 #[derive(Default)]
 struct Differences(String);
 

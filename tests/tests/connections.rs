@@ -1,6 +1,8 @@
 //! Connections that fail: at each stage, through each adapter, and what comes out.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+use std::error::Error as _;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
@@ -62,6 +64,10 @@ fn a_refused_connection_is_a_connect_error() {
         assert_eq!(error.kind(), "connect", "{adapter}: {error}");
         assert!(error.is_retryable());
         assert!(error.to_string().contains("onnection refused"), "{error}");
+        // A program that walks the chain finds the I/O error.
+        let source = error.source().and_then(|it| it.downcast_ref::<io::Error>());
+        let kind = source.map(io::Error::kind);
+        assert_eq!(kind, Some(io::ErrorKind::ConnectionRefused), "{adapter}");
     }
 }
 

@@ -37,7 +37,7 @@ const GROUPS: [&str; 17] = [
     "wild",
 ];
 
-type Verdict = Result<Grant, ResponseError>;
+type Answer = Result<Grant, ResponseError>;
 
 #[test]
 fn every_group_has_vectors_and_every_file_is_one() {
@@ -57,7 +57,7 @@ fn every_group_has_vectors_and_every_file_is_one() {
 }
 
 #[test]
-fn every_kind_of_verdict_has_vectors() {
+fn every_kind_of_answer_has_vectors() {
     let kinds: BTreeSet<_> = vector::all()
         .iter()
         .map(|vector| vector.expectation.word())
@@ -79,8 +79,8 @@ fn whole() {
     let operation = operation();
     let mut differences = String::new();
     for vector in vector::all() {
-        let verdict = operation.parse_response(&vector.response());
-        if let Err(more) = vector.compare(&verdict) {
+        let answer = operation.parse_response(&vector.response());
+        if let Err(more) = vector.compare(&answer) {
             let _ = writeln!(differences, "{more}");
         }
     }
@@ -97,8 +97,8 @@ fn at_every_prefix_the_status_decides() {
                 // No part of an object: all of it, and what follows is blank or was garbage.
                 continue;
             }
-            let verdict = operation.parse_response(&vector.response_with(body));
-            assert_by_status(&vector, end, &verdict, &format!("{end} bytes of it"));
+            let answer = operation.parse_response(&vector.response_with(body));
+            assert_by_status(&vector, end, &answer, &format!("{end} bytes of it"));
         }
     }
 }
@@ -109,7 +109,7 @@ fn with_garbage_behind_it_the_status_decides() {
     for vector in vector::all() {
         for garbage in ["x", "\0", "]", "{}", "\u{feff}"] {
             let body = [&vector.body, garbage.as_bytes()].concat();
-            let verdict = operation.parse_response(&vector.response_with(&body));
+            let answer = operation.parse_response(&vector.response_with(&body));
             if is_object(&body) {
                 // Only where there was nothing before it.
                 assert!(vector.body.trim_ascii().is_empty());
@@ -118,7 +118,7 @@ fn with_garbage_behind_it_the_status_decides() {
             assert_by_status(
                 &vector,
                 body.len(),
-                &verdict,
+                &answer,
                 &format!("{garbage:?} behind it"),
             );
         }
@@ -126,34 +126,34 @@ fn with_garbage_behind_it_the_status_decides() {
 }
 
 #[test]
-fn with_blanks_behind_it_the_verdict_is_the_same() {
+fn with_blanks_behind_it_the_answer_is_the_same() {
     let operation = operation();
     for vector in vector::all() {
         for blanks in ["\n", "\r\n", " \t\r\n "] {
             let body = [&vector.body, blanks.as_bytes()].concat();
-            let verdict = operation.parse_response(&vector.response_with(&body));
+            let answer = operation.parse_response(&vector.response_with(&body));
             if body.len() > MAX_RESPONSE_BYTES && vector.body.len() <= MAX_RESPONSE_BYTES {
                 let what = format!("{blanks:?} behind it");
-                assert_by_status(&vector, body.len(), &verdict, &what);
+                assert_by_status(&vector, body.len(), &answer, &what);
             } else if vector.body.is_empty() {
                 // "An empty body" turns into "no JSON".
-                assert_by_status(&vector, body.len(), &verdict, "blanks alone");
+                assert_by_status(&vector, body.len(), &answer, "blanks alone");
             } else {
-                vector.assert(&verdict);
+                vector.assert(&answer);
             }
         }
     }
 }
 
 #[test]
-fn equal_responses_have_equal_verdicts() {
+fn equal_responses_have_equal_answers() {
     let operation = operation();
     for vector in vector::all() {
-        let verdict = operation.parse_response(&vector.response());
+        let answer = operation.parse_response(&vector.response());
         let again = operation.parse_response(&vector.response());
-        assert_eq!(verdict, again, "{}", vector.name);
+        assert_eq!(answer, again, "{}", vector.name);
         assert_eq!(
-            format!("{verdict:?}"),
+            format!("{answer:?}"),
             format!("{again:?}"),
             "{}",
             vector.name
@@ -167,10 +167,10 @@ fn no_secret_is_shown() {
     for vector in vector::all() {
         for end in prefixes(&vector.body) {
             let response = vector.response_with(&vector.body[..end]);
-            let verdict = operation.parse_response(&response);
-            for shown in outputs(&verdict) {
+            let answer = operation.parse_response(&response);
+            for shown in outputs(&answer) {
                 assert_eq!(secret_in(&shown), None, "{}: {shown}", vector.name);
-                if let Ok(grant) = &verdict {
+                if let Ok(grant) = &answer {
                     let token = grant.token.secret();
                     // Fewer characters than that may stand in any text.
                     assert!(
@@ -180,7 +180,7 @@ fn no_secret_is_shown() {
                     );
                 }
             }
-            if let Err(error) = &verdict {
+            if let Err(error) = &answer {
                 let line = error.to_string();
                 assert!(!line.contains(char::is_control), "{}", vector.name);
                 assert!(line.len() <= 2048, "{}: {} bytes", vector.name, line.len());
@@ -310,7 +310,7 @@ fn fill_makes_the_body_exactly_that_large() {
     assert_eq!(vector.body, b"{\"\":[[[1]]]}");
 }
 
-/// The verdict that is left where the body isn't read: rule 1 of the judgement, then the size, then nothing known.
+/// The answer that is left where the body isn't read: rule 1 of the classification, then the size, then nothing known.
 fn by_status(status: u16, bytes: usize) -> ErrorKind {
     match status {
         429 => ErrorKind::RateLimited,
@@ -320,9 +320,9 @@ fn by_status(status: u16, bytes: usize) -> ErrorKind {
     }
 }
 
-fn assert_by_status(vector: &Vector, bytes: usize, verdict: &Verdict, what: &str) {
-    let Err(error) = verdict else {
-        panic!("vector {}, {what}: {verdict:?}", vector.name);
+fn assert_by_status(vector: &Vector, bytes: usize, answer: &Answer, what: &str) {
+    let Err(error) = answer else {
+        panic!("vector {}, {what}: {answer:?}", vector.name);
     };
     let expectation = Expectation::Error(ExpectedError {
         kind: by_status(vector.status.as_u16(), bytes),
@@ -339,7 +339,7 @@ fn assert_by_status(vector: &Vector, bytes: usize, verdict: &Verdict, what: &str
         },
         says: Vec::new(),
     });
-    if let Err(differences) = expectation.compare(vector.status, verdict) {
+    if let Err(differences) = expectation.compare(vector.status, answer) {
         panic!("vector {}, {what}:{differences}", vector.name);
     }
 }
@@ -384,12 +384,12 @@ fn is_object(body: &[u8]) -> bool {
 }
 
 /// Every text that a program may write to its log.
-fn outputs(verdict: &Verdict) -> Vec<String> {
-    match verdict {
+fn outputs(answer: &Answer) -> Vec<String> {
+    match answer {
         Ok(grant) => vec![
             format!("{grant:?}"),
             format!("{grant:#?}"),
-            format!("{verdict:?}"),
+            format!("{answer:?}"),
             grant.token.fingerprint().to_string(),
             grant.trace_id.clone().unwrap_or_default(),
         ],

@@ -1,7 +1,7 @@
 //! What the core adds to the bare parts: `cargo bench -p pan123-token`.
 //!
 //! Each pair stands in one run, so that their ratio can be read off one table: a bare borrowed struct of serde's beside
-//! the judgement of the same documented reply, and a bare `http::Request` beside the operation's. The `fastest` column is
+//! this crate's reading of the same documented reply, and a bare `http::Request` beside the operation's. The `fastest` column is
 //! the one to compare; allocations are counted.
 #![allow(missing_docs, reason = "a program of its own")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a benchmark reports")]
@@ -71,8 +71,8 @@ fn bare_reply(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_size = 100, name = "reply: judged")]
-fn judged_reply(bencher: Bencher<'_, '_>) {
+#[divan::bench(sample_size = 100, name = "reply: parsed")]
+fn parsed_reply(bencher: Bencher<'_, '_>) {
     let operation = operation();
     let response = Response::builder()
         .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
@@ -81,8 +81,8 @@ fn judged_reply(bencher: Bencher<'_, '_>) {
     bencher.bench(|| operation.parse_response(black_box(&response)).unwrap());
 }
 
-#[divan::bench(sample_size = 100, name = "rejection: judged")]
-fn judged_rejection(bencher: Bencher<'_, '_>) {
+#[divan::bench(sample_size = 100, name = "rejection: recognized")]
+fn recognized_rejection(bencher: Bencher<'_, '_>) {
     let response = Response::new(r#"{"code":401,"message":"access_token无效","data":null}"#);
     bencher.bench(|| token_rejected(black_box(&response)));
 }
@@ -97,7 +97,7 @@ fn watched_rejection(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_size = 100, name = "business call: looked at")]
+#[divan::bench(sample_size = 100, name = "API call: looked at")]
 fn call_looked_at(bencher: Bencher<'_, '_>) {
     let origins = Origins::of(&BaseUrl::default());
     let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(());
@@ -105,7 +105,7 @@ fn call_looked_at(bencher: Bencher<'_, '_>) {
     bencher.bench(|| Authorization::of(black_box(&request), &origins));
 }
 
-#[divan::bench(sample_size = 100, name = "business call: authorized")]
+#[divan::bench(sample_size = 100, name = "API call: authorized")]
 fn call_authorized(bencher: Bencher<'_, '_>) {
     let origins = Origins::of(&BaseUrl::default());
     let token = AccessToken::new("eyJhbGciOi.eyJzdWIi.c2ln", OffsetDateTime::UNIX_EPOCH).unwrap();

@@ -1,4 +1,4 @@
-//! The access token, and how it goes into the head of a business call.
+//! The access token, and how it goes into the headers of an API call.
 
 use std::fmt;
 
@@ -83,7 +83,7 @@ impl AccessToken {
 
     /// Whether `now` lies before the expiry.
     ///
-    /// It says nothing of a token that was taken offline because more than 3 were issued; only a business call shows
+    /// It says nothing of a token that was taken offline because more than 3 were issued; only an API call shows
     /// that ([`token_rejected`](crate::token_rejected)).
     pub fn is_usable_at(&self, now: OffsetDateTime) -> bool {
         now < self.expires_at
@@ -94,10 +94,11 @@ impl AccessToken {
         self.authorization.clone()
     }
 
-    /// Puts in the two headers that every business call carries: `Authorization` and `Platform`. Earlier values of
-    /// either are replaced.
+    /// Puts in the two headers that every API call carries: `Authorization` and `Platform`. Earlier values of either are
+    /// replaced.
     ///
-    /// They belong on calls to the platform's API alone, not on a pre-signed upload URL, and not on another host.
+    /// The slices of an upload V2 carry them, too, on hosts that the API names at run time. They do not belong on the
+    /// pre-signed URLs of an upload V1, nor on a server that is none of the platform's.
     /// [`Authorization`](crate::Authorization) sees to that.
     pub fn authorize(&self, headers: &mut HeaderMap) {
         headers.insert(AUTHORIZATION, self.authorization());
@@ -126,7 +127,7 @@ impl fmt::Debug for AccessToken {
 
 /// The first 64 bits of a SHA-256 over a token, as 16 hexadecimal digits.
 ///
-/// Tokens that share it are the same token for every practical purpose; the token can't be told from it.
+/// Tokens that share it are the same token for every practical purpose; the token can't be derived from it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(u64);
 

@@ -1,11 +1,11 @@
-//! One business call's use of tokens: which one it carries, and whether it may be repeated with another.
+//! One API call's use of tokens: which one it carries, and whether it may be sent again with another.
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 
 use crate::{AccessToken, Origins};
 
-/// Leave to put a token into one business call.
+/// Permission to put a token into one API call.
 ///
 /// ```
 /// use http::Request;
@@ -15,7 +15,7 @@ use crate::{AccessToken, Origins};
 /// let api = Request::get("https://open-api.123pan.com/api/v1/user/info").body(())?;
 /// assert!(Authorization::of(&api, &origins).is_some());
 ///
-/// // A pre-signed URL on another server must not be sent the token.
+/// // The pre-signed URL of an upload V1 must not see the token. (The hosts of an upload V2 must: add them to the origins.)
 /// let upload = Request::put("https://upload.example/part?signature=x").body(())?;
 /// assert!(Authorization::of(&upload, &origins).is_none());
 /// # Ok::<(), http::Error>(())
@@ -23,8 +23,8 @@ use crate::{AccessToken, Origins};
 ///
 /// # Redirects
 ///
-/// The leave is for the URI that was looked at. A client that follows redirects by itself must not carry
-/// `Authorization` to another origin; where it can't be told so, tell it to follow none.
+/// The permission is for the URI that was looked at. A client that follows redirects by itself must not carry
+/// `Authorization` to another origin; where it can't be kept from that, configure it to follow none.
 #[derive(Debug)]
 #[must_use = "the call has no token yet"]
 pub struct Authorization(());
@@ -33,14 +33,18 @@ impl Authorization {
     /// Looks at a request on its way out. `None` means: send it as it is, and make nothing of the reply. That is so
     ///
     /// - where its URI is not [among the origins](Origins::contains),
-    /// - where it has an `Authorization` header already. Whoever put it there wants that one, and the reply says nothing
+    /// - where it has an `Authorization` header already. The caller wants that one, and the reply says nothing
     ///   about our token. (So of two layers that authorize, one on top of the other, the outer one does.)
     ///
     /// Ask this before you wait for a token: a request that gets none need not wait.
     pub fn of<B>(request: &Request<B>, origins: &Origins) -> Option<Self> {
-        let gets_one =
-            origins.contains(request.uri()) && !request.headers().contains_key(AUTHORIZATION);
-        gets_one.then_some(Self(()))
+        Self::of_parts(request.uri(), request.headers(), origins)
+    }
+
+    /// The same for a client with request types of its own.
+    pub fn of_parts(uri: &Uri, headers: &HeaderMap, origins: &Origins) -> Option<Self> {
+        let permitted = origins.contains(uri) && !headers.contains_key(AUTHORIZATION);
+        permitted.then_some(Self(()))
     }
 
     /// Puts in both headers, `Authorization` and `Platform`. A `Platform` that the caller had set is replaced.
@@ -52,7 +56,7 @@ impl Authorization {
     }
 }
 
-/// A business call that carries a token, and may be repeated once with another.
+/// An API call that carries a token, and may be sent again once with another.
 #[derive(Debug)]
 pub struct Authorized {
     token: AccessToken,
@@ -67,10 +71,10 @@ impl Authorized {
     /// Puts another token into the head of the same request, which is then to be sent once more. For a call that was
     /// rejected, and whose body can be sent again.
     ///
-    /// False where it is the same token over again, even with another expiry: then the headers stay as they are, and the
-    /// reply that came is the answer. So is the reply to the repetition, whatever it says.
+    /// False where it is the same token, even with another expiry: then the headers stay as they are, and the
+    /// reply that came is the answer. So is the reply to the retry, whatever it says.
     #[must_use = "the call is to be sent once more, or not"]
-    pub fn repeat(self, headers: &mut HeaderMap, token: &AccessToken) -> bool {
+    pub fn retry(self, headers: &mut HeaderMap, token: &AccessToken) -> bool {
         let other = token.secret() != self.token.secret();
         if other {
             token.authorize(headers);

@@ -2,17 +2,21 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::server_text::{Redactor, one_line};
+use crate::redactor::Redactor;
+use crate::server_text::one_line;
 use crate::{ErrorKind, ResponseError};
 
-/// Why an exchange brought no token: the way there failed, or the reply was no grant.
+/// Why an exchange brought no token: it wasn't completed, or the reply was no grant.
 ///
 /// One type for every adapter, so that a program can change its HTTP client without changing its error handling. Cheap to
-/// clone, since everyone who waited for the same exchange gets it. `Display` is one line that says it all; there is no
-/// `source()`.
+/// clone, since every caller that waited for the same exchange gets it. `Display` is one line that says it all.
+///
+/// `source()` is there for programs that look for an [`io::Error`] in the chain, to see its kind or the system's number of
+/// it; see [`Cause`]. Its text stands in `Display` already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -20,14 +24,14 @@ pub enum FetchError {
     Connect(Cause),
     /// TLS failed, by a certificate that isn't trusted, say. The request wasn't sent.
     ///
-    /// Some clients don't tell this apart; then it comes as [`Connect`](Self::Connect).
+    /// Some clients don't distinguish it; then it comes as [`Connect`](Self::Connect).
     Tls(Cause),
     /// The exchange took longer than this. The request may have reached the server.
     Timeout(Duration),
     /// The connection was lost after the request may have been sent, before the reply was whole, or what came was no
     /// HTTP.
     Body(Cause),
-    /// The reply was judged, and it is no grant.
+    /// A whole reply came, and it is no grant.
     Response(ResponseError),
 }
 
@@ -60,7 +64,7 @@ impl FetchError {
         }
     }
 
-    /// How long the server asks to be left alone, where it answered and said so; at most 1 hour.
+    /// How long the server asks to wait, where it answered and gave a time; at most 1 hour.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Response(error) => error.retry_after(),
@@ -68,7 +72,7 @@ impl FetchError {
         }
     }
 
-    /// The verdict on the reply, where there was one.
+    /// What the reply said, where a whole one came.
     pub fn response(&self) -> Option<&ResponseError> {
         match self {
             Self::Response(error) => Some(error),
@@ -113,7 +117,17 @@ impl fmt::Display for FetchError {
     }
 }
 
-impl Error for FetchError {}
+impl Error for FetchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connect(cause) | Self::Tls(cause) | Self::Body(cause) => {
+                let io = cause.0.io.as_ref()?;
+                Some(io)
+            }
+            Self::Timeout(_) | Self::Response(_) => None,
+        }
+    }
+}
 
 impl From<ResponseError> for FetchError {
     fn from(error: ResponseError) -> Self {
@@ -123,19 +137,56 @@ impl From<ResponseError> for FetchError {
 
 /// What an HTTP client says of its failure: its error and that error's sources in one line, without repetition, at most
 /// 300 printable characters.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Cause(Arc<str>);
+///
+/// The client's own error isn't kept: it may hold the request, and so the client secret, in any form (the `Debug` of an
+/// [`http::Request`] prints the body's bytes as numbers), where no redaction finds it. What is kept beside the text is the
+/// innermost [`io::Error`], made anew of its kind, the system's number and its redacted text.
+#[derive(Clone)]
+pub struct Cause(Arc<Inner>);
+
+struct Inner {
+    text: String,
+    io: Option<io::Error>,
+}
 
 impl Cause {
     const MAX_CHARS: usize = 300;
 
-    pub(crate) fn redacted(text: &str, redactor: &Redactor<'_>) -> Self {
-        Self(redactor.show(text, Self::MAX_CHARS).into())
+    pub(crate) fn redacted(error: &(dyn Error + 'static), redactor: &Redactor<'_>) -> Self {
+        let show = |text: &str| redactor.show(text, Self::MAX_CHARS);
+        Self(Arc::new(Inner {
+            text: show(&chain_text(error)),
+            io: innermost_io_error(error).map(|error| made_anew(error, show)),
+        }))
+    }
+}
+
+fn innermost_io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut found = None;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        found = io.or(found);
+        // `source()` of an I/O error skips the error inside.
+        let inside = io.and_then(io::Error::get_ref);
+        next = match inside {
+            Some(inside) => Some(inside as &'a (dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    found
+}
+
+fn made_anew(error: &io::Error, show: impl Fn(&str) -> String) -> io::Error {
+    match (error.raw_os_error(), error.get_ref()) {
+        (Some(number), _) => io::Error::from_raw_os_error(number),
+        (None, Some(inside)) => io::Error::new(error.kind(), show(&inside.to_string())),
+        (None, None) => error.kind().into(),
     }
 }
 
 /// The error's text and that of all its sources.
-pub(crate) fn chain_text(error: &(dyn Error + 'static)) -> String {
+fn chain_text(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -153,18 +204,30 @@ pub(crate) fn chain_text(error: &(dyn Error + 'static)) -> String {
 /// [`GetAccessToken::cause`](crate::GetAccessToken::cause).
 impl From<&str> for Cause {
     fn from(text: &str) -> Self {
-        Self(one_line(text, Self::MAX_CHARS).into())
+        Self(Arc::new(Inner {
+            text: one_line(text, Self::MAX_CHARS),
+            io: None,
+        }))
     }
 }
 
+/// Equal where they say the same.
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Cause {}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.text)
     }
 }
 
 impl fmt::Debug for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(&self.0.text, f)
     }
 }

@@ -1,4 +1,4 @@
-//! The operation `POST /api/v1/access_token`: its request, and the judgement of its reply.
+//! The operation `POST /api/v1/access_token`: its request, and what its reply says.
 
 use std::fmt;
 
@@ -7,17 +7,16 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::access_token::insert_platform;
 use crate::dates;
-use crate::envelope::{Field, Object, Reply};
-use crate::fetch_error::chain_text;
+use crate::envelope::{Code, Field, Object, Reply};
+use crate::redactor::Redactor;
 use crate::response_error::Inner;
-use crate::server_text::Redactor;
 use crate::{
     AccessToken, AccessTokenError, BaseUrl, Cause, Credentials, ErrorKind, Grant, ResponseError,
 };
 
 /// The largest body that is looked into: 64 KiB, inclusive. Published replies have some 500 bytes.
 ///
-/// Whoever reads the body stops one byte after this, and hands over what was read.
+/// A client stops reading the body one byte after this, and passes in what was read.
 pub const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 const MAX_MESSAGE_CHARS: usize = 200;
@@ -59,9 +58,9 @@ impl GetAccessToken {
 
     /// The request, as documented: two headers (`Platform`, `Content-Type`) and a JSON body.
     ///
-    /// Whoever sends it adds what HTTP itself needs (`host`, `content-length`) and nothing that authorizes. Redirects
-    /// must not be followed: the body holds the client secret. It is a plain `Vec<u8>` that was never copied: whoever
-    /// wants it wiped can do so.
+    /// A client that sends it adds what HTTP itself needs (`host`, `content-length`) and nothing that authorizes. Redirects
+    /// must not be followed: the body holds the client secret. It is a plain `Vec<u8>` that was never copied,
+    /// so that a client can wipe it.
     pub fn request(&self) -> Request<Vec<u8>> {
         let mut request = Request::new(body(&self.credentials));
         *request.method_mut() = Method::POST;
@@ -72,10 +71,10 @@ impl GetAccessToken {
         request
     }
 
-    /// Judges the reply: a token, or why there is none. The order of the judgement stands in the
-    /// [crate's documentation](crate#how-a-reply-is-judged).
+    /// Reads the reply: a token, or why there is none. The rules stand in the
+    /// [crate's documentation](crate#how-a-reply-is-classified).
     ///
-    /// Hand over the body whole, or what came of it when more than [`MAX_RESPONSE_BYTES`] came. Where it broke off, ask
+    /// Pass in the body whole, or what came of it when more than [`MAX_RESPONSE_BYTES`] came. Where it broke off, ask
     /// [`parse_broken_off`](Self::parse_broken_off).
     ///
     /// Needs the operation, since a reply that repeats the client secret has it redacted.
@@ -87,41 +86,58 @@ impl GetAccessToken {
         &self,
         response: &Response<impl AsRef<[u8]>>,
     ) -> Result<Grant, ResponseError> {
-        let body = response.body().as_ref();
+        self.parse_parts(
+            response.status(),
+            response.headers(),
+            response.body().as_ref(),
+        )
+    }
+
+    /// The same for a client with response types of its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse_response`](Self::parse_response).
+    pub fn parse_parts(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Grant, ResponseError> {
         let reply = if body.len() > MAX_RESPONSE_BYTES {
             Reply::TooLarge
         } else {
             Reply::read(body)
         };
-        self.judge(response.status(), response.headers(), &reply)
+        self.answer(status, headers, &reply)
     }
 
-    /// Judges a reply whose body broke off, or took too long: under a status of 400 or more, the status decides. Under
-    /// any other there is nothing to judge, and the failure of the connection is the answer.
+    /// Classifies a reply whose body broke off, or took too long: under a status of 400 or more, the status decides. Under
+    /// any other there is nothing to classify, and the failure of the connection is the answer.
     pub fn parse_broken_off<B>(&self, response: &Response<B>) -> Option<ResponseError> {
         let (status, headers) = (response.status(), response.headers());
         if status.as_u16() < 400 {
             return None;
         }
-        self.judge(status, headers, &Reply::BrokenOff).err()
+        self.answer(status, headers, &Reply::BrokenOff).err()
     }
 
     /// What a client's error and its sources say, in one line and without the client secret: a client may have put the
     /// request into its error.
     pub fn cause(&self, error: &(dyn std::error::Error + 'static)) -> Cause {
         let redactor = Redactor::new(self.credentials.client_secret(), &[]);
-        Cause::redacted(&chain_text(error), &redactor)
+        Cause::redacted(error, &redactor)
     }
 
-    fn judge(
+    fn answer(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
         reply: &Reply<'_>,
     ) -> Result<Grant, ResponseError> {
-        let (kind, flaw) = match self.verdict(status, headers, reply) {
+        let (kind, flaw) = match self.classify(status, headers, reply) {
             Ok(grant) => return Ok(grant),
-            Err(verdict) => verdict,
+            Err(kind_and_flaw) => kind_and_flaw,
         };
         let object = reply.object();
         let tokens: Vec<_> = object.into_iter().flat_map(Object::tokens).collect();
@@ -141,8 +157,8 @@ impl GetAccessToken {
         }))
     }
 
-    /// The judgement itself: a grant, or its kind and what is wrong.
-    fn verdict(
+    /// A grant, or the kind of the error and what is wrong.
+    fn classify(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
@@ -157,7 +173,7 @@ impl GetAccessToken {
         let not_api = |flaw| Err((ErrorKind::NotApi, flaw));
         match reply {
             Reply::TooLarge if status.as_u16() < 400 => Err((ErrorKind::TooLarge, "")),
-            Reply::Envelope(0, object) => {
+            Reply::Envelope(Code::Number(0), object) => {
                 let grant = self.grant(status, headers, object);
                 grant.map_err(|flaw| (ErrorKind::Malformed, flaw))
             }
@@ -186,11 +202,11 @@ impl GetAccessToken {
         if !status.is_success() {
             return Err("code 0 under a status that is no success");
         }
-        let data = object.data.object().ok_or_else(|| {
+        let data = object.in_data.as_ref().ok_or_else(|| {
             let flaws = ["`data` is missing", "`data` is null", "`data` is no object"];
             object.data.flaw(flaws)
         })?;
-        if data.data_twice {
+        if data.twice {
             return Err("a key stands in `data` twice");
         }
         let secret = data.access_token.text().ok_or_else(|| {
@@ -200,7 +216,7 @@ impl GetAccessToken {
                 "`accessToken` is no string",
             ])
         })?;
-        // It would go out with every business call.
+        // It would go out with every API call.
         if secret == self.credentials.client_secret() {
             return Err("`accessToken` is the client secret");
         }

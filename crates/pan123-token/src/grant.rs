@@ -25,7 +25,7 @@ impl Grant {
 
     /// How long the token lives by the server's own clock: expiry minus `Date`, where that lies in (0, 400 days].
     ///
-    /// Whoever counts this from the moment of sending the request needs no right clock of his own.
+    /// Counted from the moment of sending the request, it needs no right clock on this side.
     pub fn lifetime(&self) -> Option<Duration> {
         let lifetime = Duration::try_from(self.token.expires_at() - self.server_time?).ok()?;
         (!lifetime.is_zero() && lifetime <= Self::MAX_LIFETIME).then_some(lifetime)

@@ -1,37 +1,18 @@
 //! The access token of the [123pan open platform](https://www.123pan.com/developer), without I/O.
 //!
-//! # In scope
-//!
-//! One API operation, both of its halves: [`GetAccessToken::request`] builds the [`http::Request`], and
-//! [`GetAccessToken::parse_response`] judges the [`http::Response`] and answers with a [`Grant`] or with a
-//! [`ResponseError`] that says what happened and what to do. Around it stand the nouns of the exchange:
-//! [`Credentials`], [`BaseUrl`], [`AccessToken`]; and [`FetchError`], in which an adapter reports how an exchange failed.
-//!
-//! And what every other call of the platform, a *business call*, has to do with the token: [`Authorization`] puts it into
-//! the head, [`Origins`] are the servers that may see it, and [`token_rejected`] and [`RejectionWatch`] tell whether the
-//! call was refused because of it.
-//!
-//! # Out of scope
-//!
-//! This crate opens no socket, reads no clock, file or environment variable, starts no thread and holds no lock; its
-//! `clippy.toml` bans the calls. Time is an argument. Carrying out the request is the business of an adapter
-//! (`pan123-token-hyper`, `pan123-token-ureq`) or of the runtime that embeds the core.
-//!
-//! # An exchange
-//!
 //! ```
 //! use pan123_token::{Credentials, ErrorKind, GetAccessToken};
 //!
 //! let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
 //!
-//! // Send this with whatever speaks HTTP. Don't follow redirects: the body holds the client secret.
+//! // Send this with any HTTP client. Don't follow redirects: the body holds the client secret.
 //! let request: http::Request<Vec<u8>> = operation.request();
 //! assert_eq!(request.method(), "POST");
 //! assert_eq!(request.uri(), "https://open-api.123pan.com/api/v1/access_token");
 //! assert_eq!(request.headers()["platform"], "open_platform");
 //! assert_eq!(request.headers()["content-type"], "application/json");
 //!
-//! // Hand every reply over, whatever its status; stop reading one byte after `MAX_RESPONSE_BYTES`.
+//! // Pass every reply in, whatever its status; stop reading one byte after `MAX_RESPONSE_BYTES`.
 //! let response = http::Response::builder()
 //!     .status(200)
 //!     .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
@@ -55,9 +36,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # How a reply is judged
+//! # Concepts
 //!
-//! An *envelope* is a JSON object whose `code` is an integer of 64 bits or a string that holds one. In this order:
+//! - One API operation, both of its halves: [`GetAccessToken::request`] builds the [`http::Request`], and
+//!   [`GetAccessToken::parse_response`] answers the [`http::Response`] with a [`Grant`], or with a [`ResponseError`] that
+//!   says what happened and what to do. Around it stand [`Credentials`], [`BaseUrl`] and [`AccessToken`]; and
+//!   [`FetchError`], in which an adapter reports how an exchange failed.
+//! - An *API call* is any other call of the platform; it carries the token. [`Authorization`] puts the token into its
+//!   headers, [`Origins`] are the servers that may see it, and [`token_rejected`] and [`RejectionWatch`] say whether the
+//!   call was refused because of it.
+//! - Clients with request and response types of their own pass in parts: [`GetAccessToken::parse_parts`],
+//!   [`Authorization::of_parts`], [`RejectionWatch::of_parts`], [`token_rejected_parts`].
+//!
+//! # How a reply is classified
+//!
+//! An *envelope* is a JSON object whose `code` is an integer or a string that holds one. One that 64 bits don't hold counts
+//! as a code that isn't 0. In this order:
 //!
 //! 1. HTTP 429, or an envelope with code 429, is [`RateLimited`](ErrorKind::RateLimited). HTTP 408 and 5xx (not 501,
 //!    505) are [`Unavailable`](ErrorKind::Unavailable).
@@ -67,18 +61,20 @@
 //!    with any other code is [`Refused`](ErrorKind::Refused).
 //! 4. Anything else is [`NotApi`](ErrorKind::NotApi): a proxy's page, a redirect, an array, no `code`.
 //!
-//! # Authorizing business calls
+//! Unknown keys are ignored, whatever their name. No reply takes more than 20 ms.
 //!
-//! Each business call carries two headers, `Authorization` and `Platform`, and its reply may say that the token is none
-//! any more: it ended, or newer ones took it offline. Whoever carries such calls out goes through these steps, as
+//! # Authorizing API calls
+//!
+//! Each API call carries two headers, `Authorization` and `Platform`, and its reply may say that the token is no longer
+//! valid: it expired, or newer ones took it offline. A client that carries such calls out goes through these steps, as
 //! `pan123-token-hyper` and `pan123-token-ureq` do:
 //!
 //! 1. [`Authorization::of`] the request. There is none for a server that is not among the [`Origins`], and none where
-//!    the caller authorizes the request himself: such a request goes out as it is.
+//!    the caller has set that header: such a request goes out as it is.
 //! 2. [`Authorization::authorize`] puts the token in.
-//! 3. The reply is judged: by [`token_rejected`] where its body is at hand, else by a [`RejectionWatch`] while the body
-//!    passes by. A rejection is reported to whoever keeps the token.
-//! 4. A rejected call may be repeated, once and with another token: [`Authorized::repeat`].
+//! 3. The reply is checked: by [`token_rejected`] where its body is there, else by a [`RejectionWatch`] while the body
+//!    passes by. A rejection is reported to what keeps the token.
+//! 4. A rejected call may be sent again, once and with another token: [`Authorized::retry`].
 //!
 //! ```
 //! use pan123_token::{AccessToken, Authorization, Authorized, BaseUrl, Origins, token_rejected};
@@ -99,7 +95,7 @@
 //! assert_eq!(request.headers()["platform"], "open_platform");
 //!
 //! let mut response = send(&request);
-//! if token_rejected(&response) && authorized.repeat(request.headers_mut(), &newer) {
+//! if token_rejected(&response) && authorized.retry(request.headers_mut(), &newer) {
 //!     response = send(&request);
 //! }
 //! assert!(!token_rejected(&response));
@@ -108,10 +104,21 @@
 //!
 //! # Secrets
 //!
-//! Neither the client secret nor a token appears in `Debug`, in `Display` or in an error of this crate; what the server
-//! wrote is redacted, made printable and cut before it is kept. [`Credentials`], [`GetAccessToken`] and [`AccessToken`]
-//! wipe their memory on drop. The [`http::Request`] that is handed out can't: its body is a plain `Vec<u8>`, its `Debug`
+//! Neither the client secret nor a token appears in `Debug`, in `Display` or in an error of this crate. What the server
+//! wrote is redacted, made printable and cut before it is kept: any 8 bytes of the client secret (as it is, JSON-escaped or
+//! percent-encoded), tokens of the same reply, and anything that is shaped like a JWT. [`Credentials`], [`GetAccessToken`]
+//! and [`AccessToken`] wipe their memory on drop. The [`http::Request`] can't: its body is a plain `Vec<u8>`, its `Debug`
 //! prints that body's bytes, and the buffers of an HTTP client and the kernel are beyond reach.
+//!
+//! # Scope
+//!
+//! This crate opens no socket, reads no clock, file or environment variable, starts no thread and holds no lock; its
+//! `clippy.toml` bans the calls. Time is an argument. Sending the request is left to an adapter (`pan123-token-hyper`,
+//! `pan123-token-ureq`) or to a runtime of your own; keeping and renewing the token to `pan123-token-cache`.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod access_token;
 mod authorization;
@@ -122,20 +129,24 @@ mod envelope;
 mod fetch_error;
 mod get_access_token;
 mod grant;
+mod json;
 mod origins;
+mod redactor;
 mod rejection;
 mod response_error;
 mod server_text;
+mod spelling;
 
 pub use access_token::{AccessToken, AccessTokenError, Fingerprint};
 pub use authorization::{Authorization, Authorized};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use credentials::{Credentials, CredentialsError};
+pub use dates::parse_rfc_3339;
 pub use fetch_error::{Cause, FetchError};
 pub use get_access_token::{GetAccessToken, MAX_RESPONSE_BYTES};
 pub use grant::Grant;
 pub use origins::Origins;
-pub use rejection::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected};
+pub use rejection::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected, token_rejected_parts};
 pub use response_error::{ErrorKind, ResponseError};
 
 // The types of other crates that our signatures name, so that a caller needs no second copy of them.

@@ -9,7 +9,7 @@ use http::Uri;
 
 use crate::{BaseUrl, BaseUrlError};
 
-/// The origins (scheme, host and port) that a business call may carry the token to: the base URL's, and those that the
+/// The origins (scheme, host and port) that an API call may carry the token to: the base URL's, and those that the
 /// user adds. Cheap to clone.
 ///
 /// ```
@@ -31,10 +31,15 @@ impl Origins {
         Self(Arc::default()).and(base_url)
     }
 
-    /// One more: where the API stands under another address as well.
+    /// One more: another address of the API, or a host that it names for uploads. The recommended upload (V2) sends both
+    /// headers to such hosts: `GET /upload/v2/file/domain` and the field `servers` of `POST /upload/v2/file/create` name
+    /// them (documented by the platform).
+    ///
+    /// Add only what your program knows to be the platform's: a client that follows any name that a reply gives hands its
+    /// token to whatever can forge one.
     ///
     /// What a [`BaseUrl`] may be keeps the token as safe as it keeps the client secret: `https`, `http` to a loopback
-    /// host, or [`BaseUrl::insecure`] for whoever insists. Here, too, its path counts for nothing.
+    /// host, or [`BaseUrl::insecure`] where you insist. Here, too, its path counts for nothing.
     #[must_use]
     pub fn and(self, base_url: &BaseUrl) -> Self {
         // A base URL was checked at the door, so it has an origin.
@@ -46,7 +51,7 @@ impl Origins {
     ///
     /// Scheme and host are compared without regard to case, IP addresses in whatever way they are written, and a port
     /// that is left out is the scheme's own. A host name with a dot at its end is another one. A URI with user info in it
-    /// never may, and neither may one without scheme and host (`/api/v1/user/info`): whoever sends such requests makes
+    /// never may, and neither may one without scheme and host (`/api/v1/user/info`): a client that sends such requests makes
     /// their URIs absolute first.
     pub fn contains(&self, uri: &Uri) -> bool {
         Origin::of(uri).is_ok_and(|origin| self.0.contains(&origin))

@@ -96,7 +96,7 @@ impl ResponseError {
         self.0.trace_id.as_deref()
     }
 
-    /// How long the server asks to be left alone (`Retry-After`), at most 1 hour. No published reply of the platform has one.
+    /// How long the server asks to wait (`Retry-After`), at most 1 hour. No published reply of the platform has one.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

@@ -87,7 +87,7 @@ fn an_expiry_that_rfc_3339_cannot_write_in_utc_is_refused() {
 }
 
 #[test]
-fn a_business_call_gets_both_headers_and_keeps_its_others() {
+fn an_api_call_gets_both_headers_and_keeps_its_others() {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_static("Basic x"));
     headers.append("authorization", HeaderValue::from_static("Basic y"));

@@ -1,8 +1,9 @@
-//! How a failed exchange is told, whoever carried it out.
+//! How a failed exchange is reported, whatever carried it out.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use pan123_token::http::Response;
@@ -100,7 +101,7 @@ fn a_reply_tells_whether_a_token_may_have_been_issued() {
 
 /// An error with a cause.
 #[derive(Debug)]
-struct Outer(&'static str, Option<Box<Outer>>);
+struct Outer(&'static str, Option<Box<dyn Error>>);
 
 impl fmt::Display for Outer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,7 +111,7 @@ impl fmt::Display for Outer {
 
 impl Error for Outer {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.1.as_deref().map(|inner| inner as _)
+        self.1.as_deref()
     }
 }
 
@@ -130,4 +131,85 @@ fn a_cause_says_the_whole_chain_once_in_one_line_without_the_secret() {
     let long: &'static str = "x".repeat(1000).leak();
     let cause = operation().cause(&Outer(long, None)).to_string();
     assert_eq!(cause.chars().count(), 300);
+}
+
+/// The error and its sources, as a program walks them.
+fn chain(error: &FetchError) -> Vec<&(dyn Error + 'static)> {
+    let mut chain = Vec::new();
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        chain.push(error);
+        next = error.source();
+    }
+    chain
+}
+
+fn io_error(error: &FetchError) -> Option<&io::Error> {
+    chain(error).iter().find_map(|it| it.downcast_ref())
+}
+
+#[test]
+fn the_source_is_the_io_error_at_the_bottom() {
+    let refused = io::Error::from_raw_os_error(111);
+    let outer = Outer("no way", Some(Box::new(io::Error::other(refused))));
+    let error = FetchError::Connect(operation().cause(&outer));
+    let found = io_error(&error).unwrap();
+    assert_eq!(found.raw_os_error(), Some(111));
+    assert_eq!(found.kind(), io::Error::from_raw_os_error(111).kind());
+
+    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    let error = FetchError::Body(operation().cause(&reset));
+    let found = io_error(&error).unwrap();
+    assert_eq!(found.kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(found.to_string(), reset.to_string());
+
+    // Clones share it, and equality is that of what is said.
+    assert_eq!(error.clone(), error);
+    assert!(io_error(&error.clone()).is_some());
+}
+
+#[test]
+fn without_an_io_error_there_is_no_source() {
+    let outer = Outer("outer", Some(Box::new(Outer("inner", None))));
+    assert!(
+        FetchError::Tls(operation().cause(&outer))
+            .source()
+            .is_none()
+    );
+    assert!(FetchError::Connect("why".into()).source().is_none());
+    assert!(
+        FetchError::Timeout(Duration::from_secs(1))
+            .source()
+            .is_none()
+    );
+    assert!(reply(503, "").source().is_none());
+}
+
+#[test]
+fn nothing_in_the_chain_shows_the_secret() {
+    #[derive(Debug)]
+    struct Sent(#[allow(dead_code, reason = "for its Debug")] &'static str);
+
+    impl fmt::Display for Sent {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "sent {}", self.0)
+        }
+    }
+
+    impl Error for Sent {}
+
+    let sent = Sent(r#"{"clientID":"my-id","clientSecret":"SENTINEL-secret"}"#);
+    let io = io::Error::new(io::ErrorKind::InvalidData, sent);
+    let error = FetchError::Connect(operation().cause(&Outer("outer", Some(Box::new(io)))));
+    let found = io_error(&error).unwrap();
+    assert_eq!(found.kind(), io::ErrorKind::InvalidData);
+    assert_eq!(
+        found.to_string(),
+        r#"sent {"clientID":"my-id","clientSecret":"***"}"#
+    );
+    for link in chain(&error) {
+        for shown in [format!("{link}"), format!("{link:?}"), format!("{link:#?}")] {
+            assert!(!shown.contains("SENTINEL"), "{shown}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! One reply for each line of the judgement, and what its error says. The vectors in `tests/vectors` go into the width.
+//! One reply for each rule of the classification, and what its error says. The vectors in `tests/vectors` have many more.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,7 +19,7 @@ fn operation() -> GetAccessToken {
     GetAccessToken::new(Credentials::new("my-id", "my-secret").unwrap())
 }
 
-fn judge(status: u16, body: &str) -> Result<Grant, ResponseError> {
+fn parse(status: u16, body: &str) -> Result<Grant, ResponseError> {
     operation().parse_response(&Response::builder().status(status).body(body).unwrap())
 }
 
@@ -29,7 +29,7 @@ fn bodies_are_looked_into_up_to_64_kib() {
 }
 
 #[test]
-fn each_line_of_the_judgement_has_its_kind() {
+fn each_rule_has_its_kind() {
     use ErrorKind::{Malformed, NotApi, RateLimited, Refused, TooLarge, Unavailable};
     let long = " ".repeat(MAX_RESPONSE_BYTES + 1);
     let at_the_bound = format!("{}{}", " ".repeat(MAX_RESPONSE_BYTES - 2), "{}");
@@ -67,27 +67,43 @@ fn each_line_of_the_judgement_has_its_kind() {
         (200, r#"{"code":null}"#, NotApi),
         (307, "", NotApi),
     ] {
-        let error = judge(status, body).unwrap_err();
+        let error = parse(status, body).unwrap_err();
         assert_eq!(error.kind(), kind, "{status} {body:.80}");
         assert_eq!(error.status(), status);
         let retryable = matches!(kind, RateLimited | Unavailable);
         assert_eq!(error.is_retryable(), retryable, "{error}");
     }
     for status in [200, 201, 299] {
-        assert_eq!(judge(status, GRANT).unwrap().token.secret(), "a.b.c");
+        assert_eq!(parse(status, GRANT).unwrap().token.secret(), "a.b.c");
     }
 }
 
 #[test]
-fn a_reply_that_broke_off_is_judged_by_a_bad_status_and_by_no_other() {
-    let judge = |status: u16| {
+fn parts_of_a_response_get_the_same_answer() {
+    for (status, body) in [(200, GRANT), (503, GRANT), (200, r#"{"code":5}"#)] {
+        let response = Response::builder()
+            .status(status)
+            .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
+            .body(body)
+            .unwrap();
+        let (status, headers) = (response.status(), response.headers());
+        assert_eq!(
+            operation().parse_parts(status, headers, body.as_bytes()),
+            operation().parse_response(&response)
+        );
+    }
+}
+
+#[test]
+fn a_reply_that_broke_off_is_classified_by_a_bad_status_and_by_no_other() {
+    let broken_off = |status: u16| {
         let response = Response::builder()
             .status(status)
             .header("retry-after", "7");
         operation().parse_broken_off(&response.body(GRANT).unwrap())
     };
     for status in [200, 204, 302, 399] {
-        assert_eq!(judge(status), None);
+        assert_eq!(broken_off(status), None);
     }
     for (status, kind) in [
         (429, ErrorKind::RateLimited),
@@ -95,14 +111,14 @@ fn a_reply_that_broke_off_is_judged_by_a_bad_status_and_by_no_other() {
         (400, ErrorKind::NotApi),
         (501, ErrorKind::NotApi),
     ] {
-        let error = judge(status).unwrap();
+        let error = broken_off(status).unwrap();
         assert_eq!(error.kind(), kind);
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
         // Whatever came of the body is not looked at.
         assert_eq!(error.code(), None);
     }
     assert!(
-        judge(404)
+        broken_off(404)
             .unwrap()
             .to_string()
             .contains("a body that broke off")
@@ -144,7 +160,7 @@ fn every_kind_says_in_one_line_what_happened_and_what_to_do() {
             "not a reply of the platform's API: JSON without a code (HTTP 200); check the base URL and any proxy",
         ),
     ] {
-        assert_eq!(judge(status, &body).unwrap_err().to_string(), line);
+        assert_eq!(parse(status, &body).unwrap_err().to_string(), line);
     }
     let limited = Response::builder()
         .status(429)
@@ -244,7 +260,7 @@ fn what_is_wrong_with_a_reply_is_said() {
             "`expiredAt` lies outside the calendar",
         ),
     ] {
-        let line = judge(status, &body).unwrap_err().to_string();
+        let line = parse(status, &body).unwrap_err().to_string();
         assert!(line.contains(&format!(": {says} (HTTP")), "{line}");
     }
     let gzip = Response::builder()
@@ -264,7 +280,7 @@ fn every_string_in_data_may_be_a_token_and_no_key_is() {
     let shown = |message: &str, data: &str| {
         let message = serde_json::Value::from(message);
         let body = format!(r#"{{"code":5,"message":{message},"data":{data}}}"#);
-        judge(200, &body).unwrap_err().message().unwrap().to_owned()
+        parse(200, &body).unwrap_err().message().unwrap().to_owned()
     };
     for data in [
         r#""secret-token""#,
@@ -284,7 +300,12 @@ fn every_string_in_data_may_be_a_token_and_no_key_is() {
     );
     assert_eq!(shown("eightish", r#""eightish""#), "***");
     assert_eq!(shown("sevenis", r#""sevenis""#), "sevenis");
-    // So is an `accessToken`, however short, and wherever it stands.
+    // Nor is what no header could carry: a sentence may repeat the message.
+    assert_eq!(
+        shown("no such file: x", r#""no such file: x""#),
+        "no such file: x"
+    );
+    // An `accessToken` is one, however short, and wherever it stands.
     assert_eq!(
         shown("issued abc", r#"{"accessToken":"abc"}"#),
         "issued ***"
@@ -293,7 +314,7 @@ fn every_string_in_data_may_be_a_token_and_no_key_is() {
 
 #[test]
 fn debug_shows_what_is_known() {
-    let error = judge(200, r#"{"code":7,"message":"why","x-traceID":"t"}"#).unwrap_err();
+    let error = parse(200, r#"{"code":7,"message":"why","x-traceID":"t"}"#).unwrap_err();
     assert_eq!(
         format!("{error:?}"),
         r#"ResponseError { kind: Refused, flaw: "", status: 200, code: Some(7), message: Some("why"), trace_id: Some("t"), retry_after: None }"#
@@ -321,11 +342,11 @@ fn a_grant_tells_its_lifetime_by_the_servers_clock() {
     assert_eq!(lifetime("Sat, 17 Feb 2024 07:48:37 GMT"), Some(400 * day));
     assert_eq!(lifetime("Sat, 17 Feb 2024 07:48:36 GMT"), None);
     assert_eq!(lifetime("yesterday"), None);
-    assert_eq!(judge(200, GRANT).unwrap().lifetime(), None);
+    assert_eq!(parse(200, GRANT).unwrap().lifetime(), None);
 }
 
 #[test]
-fn a_business_call_tells_that_its_token_was_rejected() {
+fn an_api_call_says_that_its_token_was_rejected() {
     let rejected = |status: u16, body: &str| {
         token_rejected(&Response::builder().status(status).body(body).unwrap())
     };
@@ -363,4 +384,56 @@ fn the_request_is_the_documented_one() {
     );
     let elsewhere = operation().with_base_url("https://example.com".parse().unwrap());
     assert_eq!(elsewhere.base_url().as_str(), "https://example.com");
+}
+
+#[test]
+fn an_unknown_key_may_be_anything() {
+    for key in [
+        r"\ud83d",
+        r"\udd11\ud83d",
+        r"code\ud83d",
+        r"\u0000",
+        "",
+        "密",
+    ] {
+        let body = |code: &str| format!(r#"{{"{key}":"\ud83d","code":{code},"message":"why"}}"#);
+        let kind = |code: &str| parse(200, &body(code)).unwrap_err().kind();
+        assert_eq!(kind("429"), ErrorKind::RateLimited, "{key}");
+        assert_eq!(kind("5"), ErrorKind::Refused, "{key}");
+        assert_eq!(kind("0"), ErrorKind::Malformed, "{key}");
+        assert!(token_rejected(&Response::new(body("401"))), "{key}");
+    }
+    // It is no JSON all the same.
+    for key in ["\n", "\t", "\u{0}", r"\x", r"\u12", r"\ud83"] {
+        let body = format!(r#"{{"{key}":1,"code":5}}"#);
+        let error = parse(200, &body).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotApi, "{key:?}");
+    }
+}
+
+#[test]
+fn a_code_that_64_bits_do_not_hold_is_refused_without_its_number() {
+    for code in [
+        "9223372036854775808",
+        "-9223372036854775809",
+        r#""9223372036854775808""#,
+        "100000000000000000000000000000000000000000000",
+    ] {
+        let error = parse(200, &format!(r#"{{"code":{code},"message":"why"}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{code}");
+        assert_eq!((error.code(), error.message()), (None, Some("why")));
+        // The status decides as it does for any code.
+        let error = parse(503, &format!(r#"{{"code":{code}}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{code}");
+    }
+    for code in [
+        "1e30",
+        "9223372036854775808.0",
+        r#""9223372036854775808x""#,
+        r#""-""#,
+        r#""""#,
+    ] {
+        let error = parse(200, &format!(r#"{{"code":{code}}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotApi, "{code}");
+    }
 }
