@@ -97,7 +97,7 @@ pub fn live(stores: Vec<Arc<dyn TokenStore>>, trouble: impl FnOnce()) -> Outcome
                     call(&provider, &emulator, &mut outcome);
                     thread::sleep(Duration::from_millis(20));
                 }
-                provider.settle(Duration::from_secs(5));
+                provider.flush(Duration::from_secs(5));
                 outcome
             })
         })

@@ -100,7 +100,7 @@ fn on_ureq(parts: Parts) -> Provider {
         token: Box::new(move || provider.token()),
         refresh: Box::new(move || refreshing.refresh()),
         reject: Box::new(move |token| rejecting.reject(token)),
-        settle: Box::new(move || assert!(settling.settle(LONG))),
+        settle: Box::new(move || assert!(settling.flush(LONG))),
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn get(
     };
     let printed = output::stdout(&format!("{}\n", print(&token, source, arguments.format)?));
     // Whatever became of stdout: a token that isn't received or saved is one of 3 for nothing.
-    provider.settle(timeout + save_time);
+    provider.flush(timeout + save_time);
     save_again(&provider, &heard, save_time);
     printed?;
     warnings.say();
@@ -103,7 +103,7 @@ fn save_again(provider: &TokenProvider, heard: &Heard, limit: Duration) {
         thread::sleep(Duration::from_millis(100));
         // Whoever asks lets the machine do what is due.
         let _ = provider.token_within(Duration::ZERO);
-        provider.settle(limit);
+        provider.flush(limit);
     }
 }
 
@@ -121,7 +121,7 @@ fn token(
     let token = match asked {
         Ok(token) => token,
         Err(error) => {
-            provider.settle(save_time);
+            provider.flush(save_time);
             let timed_out = matches!(error, TokenError::TimedOut(_));
             if timed_out && !arguments.refresh {
                 // The exchange ended a moment later. It says more than that time is over, or brought a token.
@@ -134,7 +134,7 @@ fn token(
         }
     };
     // If its renewal is due, that has begun.
-    if !arguments.refresh && provider.settle(MOMENT.min(arguments.place.timeout)) {
+    if !arguments.refresh && provider.flush(MOMENT.min(arguments.place.timeout)) {
         return Ok(provider.current().unwrap_or(token));
     }
     Ok(token)

@@ -43,7 +43,7 @@ fn provider() -> TokenProvider {
         .build()
         .unwrap();
     provider.token().unwrap();
-    assert!(provider.settle(Duration::from_secs(30)));
+    assert!(provider.flush(Duration::from_secs(30)));
     // Takes note that there is nothing to do until the renewal.
     provider.token().unwrap();
     provider

@@ -1,7 +1,6 @@
 //! Business calls: the token on the way out, the verdict on the way back.
 
 use pan123_token::http::{Method, Request, Response, request};
-use pan123_token::{AccessToken, Authorization};
 use pan123_token_cache::TokenError;
 use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::typestate::HttpCrateScope;
@@ -50,7 +49,7 @@ impl TokenProvider {
         agent: &Agent,
         request: Request<impl AsRef<[u8]>>,
     ) -> Result<Response<Body>, Error> {
-        let authorization = Authorization::of(&request, &self.origins);
+        let authorization = self.provider.authorization(&request);
         let (mut head, body) = request.into_parts();
         let body = body.as_ref();
         let Some(authorization) = authorization else {
@@ -72,17 +71,6 @@ impl TokenProvider {
         let response = send(agent, head.clone(), body, true)?;
         let (response, _) = watch(response, &head.method, self, &other);
         Ok(response)
-    }
-
-    /// What there is instead of a token that was just rejected. It may be the same.
-    fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
-        let token = self.token().ok()?;
-        if token.secret() != rejected.secret() {
-            return Some(token);
-        }
-        // The store may be asked for a newer one right now.
-        self.settle(self.timeout);
-        self.current()
     }
 }
 
@@ -113,7 +101,7 @@ impl Middleware for TokenProvider {
         if request.extensions().get::<TokenExchange>().is_some() {
             return next.handle(request);
         }
-        let Some(authorization) = Authorization::of(&request, &self.origins) else {
+        let Some(authorization) = self.provider.authorization(&request) else {
             return next.handle(request);
         };
         let token = self.token().map_err(no_token)?;

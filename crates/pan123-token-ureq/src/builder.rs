@@ -1,38 +1,25 @@
 //! A provider's settings.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token::{BaseUrl, Credentials, GetAccessToken, Origins};
-use pan123_token_cache::{
-    Clock, Event, PolicyError, RenewalPolicy, StoreKey, StoreSession, SystemClock, TokenCache,
-    TokenStore,
-};
+use pan123_token::{BaseUrl, Credentials};
+use pan123_token_cache::{Clock, Event, PolicyError, RenewalPolicy, SystemClock, TokenStore};
+use pan123_token_provider::Settings;
 use ureq::Agent;
 
-use crate::fetch::fetch;
-use crate::provider::{Source, TokenProvider};
-use crate::shared::{OnEvent, Shared};
-
-/// How much longer than the exchange takes the machine waits for the report of how it went: without it, an exchange that
-/// takes all of its time would be reported a moment too late to be believed.
-const GRACE: Duration = Duration::from_secs(1);
+use crate::jobs::Jobs;
+use crate::provider::TokenProvider;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 ///
 /// `A` says which agent is used; there is no need to name it. Without the feature `rustls` there is no bundled one, and
 /// nothing to build before [`agent`](Self::agent).
-#[must_use = "a builder does nothing until it builds"]
+#[must_use = "a builder does nothing until it is built"]
 pub struct TokenProviderBuilder<A = BundledAgent> {
-    operation: GetAccessToken,
-    origins: Vec<BaseUrl>,
-    policy: RenewalPolicy,
+    settings: Settings,
     store: Option<Arc<dyn TokenStore>>,
-    timeout: Duration,
-    clock: Box<dyn Clock>,
-    on_event: Option<OnEvent>,
     agent: A,
 }
 
@@ -43,47 +30,43 @@ pub struct BundledAgent(());
 impl TokenProviderBuilder {
     pub(crate) fn new(credentials: Credentials) -> Self {
         Self {
-            operation: GetAccessToken::new(credentials),
-            origins: Vec::new(),
-            policy: RenewalPolicy::default(),
+            settings: Settings::new(credentials, SystemClock::new()),
             store: None,
-            timeout: Duration::from_secs(30),
-            clock: Box::new(SystemClock::new()),
-            on_event: None,
             agent: BundledAgent(()),
         }
     }
 
-    /// The provider, with the bundled [`agent`](crate::agent()). It has asked nobody yet.
+    /// The provider, with the bundled [`agent`](crate::agent()), which keeps no connection between two exchanges. Nothing
+    /// is fetched yet.
     ///
     /// # Errors
     ///
-    /// When the policy's figures don't fit together.
+    /// When the policy's figures don't fit together, or the timeout is zero.
     #[cfg(feature = "rustls")]
     pub fn build(self) -> Result<TokenProvider, PolicyError> {
-        self.agent(crate::agent()).build()
+        let config = crate::AgentBuilder::default().config();
+        // Exchanges are days apart: an idle connection would be found dead, after the request was sent.
+        let agent = config.max_idle_connections(0).build().new_agent();
+        self.agent(agent).build()
     }
 }
 
 impl<A> TokenProviderBuilder<A> {
-    /// Where the platform is. Unless set, at its official address.
+    /// Where the platform is; the official address unless set.
     pub fn base_url(self, base_url: BaseUrl) -> Self {
-        Self {
-            operation: self.operation.with_base_url(base_url),
-            ..self
-        }
+        self.set(|settings| settings.base_url(base_url))
     }
 
-    /// Another server that business calls may carry the token to: where the API stands under another address as well. Of
-    /// the address only scheme, host and port count. The base URL's own is allowed anyway.
-    pub fn allow_origin(mut self, base_url: BaseUrl) -> Self {
-        self.origins.push(base_url);
-        self
+    /// Another server that API calls may carry the token to: where the API stands under another address as well. The base
+    /// URL's own is allowed anyway. Of the address only scheme, host and port count. For one that is known only later,
+    /// there is [`TokenProvider::allow_origin`].
+    pub fn allow_origin(self, base_url: BaseUrl) -> Self {
+        self.set(|settings| settings.allow_origin(base_url))
     }
 
     /// When to renew, and how long to wait. Unless set, the [default](RenewalPolicy::default).
     pub fn policy(self, policy: RenewalPolicy) -> Self {
-        Self { policy, ..self }
+        self.set(|settings| settings.policy(policy))
     }
 
     /// Where the token is shared with other processes or hosts. Unless set, nowhere: each process then takes one of the 3
@@ -95,95 +78,69 @@ impl<A> TokenProviderBuilder<A> {
         }
     }
 
-    /// How long [`TokenProvider::token`] takes at most, and so does an exchange, where the policy's `fetch_timeout` isn't
-    /// less. 30 seconds unless set.
+    /// How long [`TokenProvider::token`] takes at most, and so does an exchange, where the policy's
+    /// [`fetch_timeout`](RenewalPolicy::fetch_timeout) isn't less. 30 seconds unless set; not zero.
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+        self.set(|settings| settings.timeout(timeout))
     }
 
     /// Tells the time, instead of the [`SystemClock`]. How long callers wait is told by the operating system all the same.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self {
-            clock: Box::new(clock),
-            ..self
-        }
+        self.set(|settings| settings.clock(clock))
     }
 
-    /// Hears of everything that an operator may want to know, one event after the other. There is never a secret in one.
+    /// Gets everything that an operator may want to know, one event after the other. There is never a secret in one.
     ///
-    /// It is called without a lock, on the flight's thread or on that of a caller who found something to tell, and may call
-    /// the provider. It should not block: what is to be done next waits for it. What it panics with is dropped.
+    /// It is called without a lock, on the thread of the job or the caller that caused an event, and may call the provider.
+    /// It should not block: what is to be done next waits for it. What it panics with is dropped.
     pub fn on_event(self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        Self {
-            on_event: Some(Box::new(on_event)),
-            ..self
-        }
+        self.set(|settings| settings.on_event(on_event))
     }
 
-    /// The agent that carries out the exchanges, as [`fetch`](crate::fetch()) uses it.
+    /// The agent that carries out the exchanges, as [`fetch`](crate::fetch()) uses it. One that keeps idle connections may
+    /// find them dead when it uses them, after days.
     pub fn agent(self, agent: Agent) -> TokenProviderBuilder<Agent> {
         TokenProviderBuilder {
-            operation: self.operation,
-            origins: self.origins,
-            policy: self.policy,
+            settings: self.settings,
             store: self.store,
-            timeout: self.timeout,
-            clock: self.clock,
-            on_event: self.on_event,
             agent,
+        }
+    }
+
+    fn set(self, set: impl FnOnce(Settings) -> Settings) -> Self {
+        Self {
+            settings: set(self.settings),
+            ..self
         }
     }
 }
 
 impl TokenProviderBuilder<Agent> {
-    /// The provider. It has asked nobody yet.
+    /// The provider. Nothing is fetched yet.
     ///
     /// # Errors
     ///
-    /// When the policy's figures don't fit together.
+    /// When the policy's figures don't fit together, or the timeout is zero.
     pub fn build(self) -> Result<TokenProvider, PolicyError> {
         let Self {
-            operation,
-            origins,
-            mut policy,
+            settings,
             store,
-            timeout,
-            clock,
-            on_event,
             agent,
         } = self;
-        policy.check()?;
-        let exchange_timeout = policy.fetch_timeout.min(timeout);
-        policy.fetch_timeout = exchange_timeout.saturating_add(GRACE);
-        policy.lease_term = policy.lease_term.saturating_add(GRACE);
-
-        // The standard library's hash keys: from the operating system, and others each time.
-        let seed = RandomState::new().hash_one(());
-        let mut cache = TokenCache::new(policy, seed)?;
-        let origins = origins
-            .iter()
-            .fold(Origins::of(operation.base_url()), Origins::and);
-        let store = store.map(|store| StoreSession::new(store, StoreKey::of(&operation)));
-        if store.is_some() {
-            cache = cache.sharing();
-        }
-        let exchange = Box::new(move || fetch(&agent, &operation, exchange_timeout));
-        let shared = Shared::new(exchange, store, clock, on_event, cache);
-        Ok(TokenProvider {
-            source: Source::Live(Arc::new(shared)),
-            origins,
-            timeout,
-        })
+        let fallback = store.as_ref().is_some_and(|it| it.fallback().is_some());
+        let settings = settings.sharing(store.is_some()).fallback(fallback);
+        Ok(TokenProvider::live(
+            settings.build()?,
+            Jobs { agent, store },
+        ))
     }
 }
 
 impl<A> fmt::Debug for TokenProviderBuilder<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The operation's own `Debug` shows no secret.
+        // The settings' own `Debug` shows no secret.
         f.debug_struct("TokenProviderBuilder")
-            .field("operation", &self.operation)
-            .field("policy", &self.policy)
-            .field("timeout", &self.timeout)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

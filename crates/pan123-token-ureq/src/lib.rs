@@ -62,12 +62,8 @@ mod authorization;
 mod builder;
 mod failure;
 mod fetch;
-mod flight;
+mod jobs;
 mod provider;
-#[cfg(all(test, shuttle))]
-mod schedules;
-mod shared;
-mod sync;
 mod watched_body;
 
 #[cfg(feature = "rustls")]

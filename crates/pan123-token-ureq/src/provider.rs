@@ -2,30 +2,26 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pan123_token::{AccessToken, BaseUrl, Credentials, Origins};
 use pan123_token_cache::{Rejection, TokenError};
+use pan123_token_provider::{Provider, Turn, Wanted};
 
 use crate::builder::TokenProviderBuilder;
-use crate::shared::Shared;
+use crate::jobs::{Jobs, wakes_this_thread};
 
-/// Keeps an access token, and renews it in time. Clones share it; they are cheap.
+/// Keeps an access token, and renews it in time. Cheap to clone; clones share the token.
 ///
-/// A token is fetched when somebody first asks for one, and renewed when somebody asks in the last part of its life; no
-/// thread stands by. Fetching and renewing happens on a thread of its own, one at a time, which ends with the result. So a
-/// caller who gives up waiting takes nothing from the others.
+/// A token is fetched when it is first asked for, and renewed by a call in the last part of its life; no thread stands by.
+/// Fetching, renewing and saving are jobs on a thread of their own, one at a time, which ends with the result. So a caller
+/// who stops waiting takes nothing from the others.
 #[derive(Clone)]
 pub struct TokenProvider {
-    pub(crate) source: Source,
-    pub(crate) origins: Origins,
-    pub(crate) timeout: Duration,
-}
-
-#[derive(Clone)]
-pub(crate) enum Source {
-    Live(Arc<Shared>),
-    Fixed(AccessToken),
+    pub(crate) provider: Provider,
+    /// None where the token is fixed.
+    jobs: Option<Arc<Jobs>>,
 }
 
 impl TokenProvider {
@@ -34,94 +30,128 @@ impl TokenProvider {
         TokenProviderBuilder::new(credentials)
     }
 
-    /// For tests: hands out this token always, and never another. Its one origin is the official one.
+    pub(crate) fn live(provider: Provider, jobs: Jobs) -> Self {
+        Self {
+            provider,
+            jobs: Some(Arc::new(jobs)),
+        }
+    }
+
+    /// For tests: hands out this token always, and never another. Its one origin is the official one, until others are
+    /// [allowed](Self::allow_origin).
     pub fn fixed(token: AccessToken) -> Self {
         Self {
-            source: Source::Fixed(token),
-            origins: Origins::of(&BaseUrl::default()),
-            timeout: Duration::ZERO,
+            provider: Provider::fixed(token),
+            jobs: None,
         }
     }
 
     /// A token that can be used now.
     ///
-    /// A token at hand is returned at once; if its renewal is due, that is started beside it. Without one, the caller waits
-    /// for the flight that fetches one, with all others, and shares its result. The whole takes at most the
-    /// [timeout](TokenProviderBuilder::timeout), 30 seconds unless set.
+    /// A current one is returned at once; if its renewal is due, that is started beside it. Without one, callers wait for
+    /// the job that fetches one and share its result, a failure included. The whole takes at most the
+    /// [timeout](TokenProviderBuilder::timeout), 30 seconds unless set. The first token of a provider whose store held none
+    /// is returned when it is saved, or 250 ms after it came.
     ///
     /// # Errors
     ///
     /// Why there is no token. After a failure, callers get it at once, until the time of the
     /// [next attempt](TokenError::next_attempt).
     pub fn token(&self) -> Result<AccessToken, TokenError> {
-        self.token_within(self.timeout)
+        self.token_within(self.provider.timeout())
     }
 
-    /// The same, with a limit of this caller's own. It gives up waiting, nothing else: what is under way goes on, and its
+    /// The same, with a limit of this caller's own. It stops waiting, nothing else: what is under way goes on, and its
     /// result is kept.
     ///
     /// # Errors
     ///
     /// As [`token`](Self::token); [`TokenError::TimedOut`] when the limit is reached.
     pub fn token_within(&self, limit: Duration) -> Result<AccessToken, TokenError> {
-        match &self.source {
-            Source::Live(shared) => shared.token(limit),
-            Source::Fixed(token) => Ok(token.clone()),
+        match self.provider.fresh() {
+            Some(token) => Ok(token),
+            None => self.wait(Wanted::Usable, limit),
         }
     }
 
-    /// Another token than the one at hand, though that may be fresh: a newer one from the store, or else a renewal. Others
-    /// are served the one at hand meanwhile. A provider that holds none yet wants another than the stored one.
+    /// Another token than the current one, though that may be fresh: a newer one from the store, or else a renewal. Other
+    /// callers get the current one meanwhile. A provider that holds none yet wants another than the stored one.
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token), within its time: also while the one at hand is still good.
+    /// As [`token`](Self::token), within its time: also while the current one is still good.
     pub fn refresh(&self) -> Result<AccessToken, TokenError> {
-        match &self.source {
-            Source::Live(shared) => shared.refresh(self.timeout),
-            Source::Fixed(token) => Ok(token.clone()),
+        self.wait(Wanted::Refreshed, self.provider.timeout())
+    }
+
+    /// The token after one that was rejected. Where none may come soon, none.
+    pub(crate) fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
+        let wanted = Wanted::Replacing(rejected.fingerprint());
+        let token = self.wait(wanted, self.provider.timeout()).ok()?;
+        (token.secret() != rejected.secret()).then_some(token)
+    }
+
+    fn wait(&self, wanted: Wanted, limit: Duration) -> Result<AccessToken, TokenError> {
+        let mut caller = self.provider.caller(wanted, limit);
+        let waker = wakes_this_thread();
+        let begun = Instant::now();
+        loop {
+            match (caller.turn(begun.elapsed(), &waker), &self.jobs) {
+                (Turn::Done(result), _) => return result,
+                (Turn::Start(job, _), Some(jobs)) => jobs.start(job),
+                // A fixed token needs no job.
+                (Turn::Start(job, _), None) => drop(job),
+                (Turn::Wait(time), _) => thread::park_timeout(time),
+            }
         }
     }
 
-    /// The token at hand, if it can be used now. Asks nobody and starts nothing.
+    /// The token that is held, if it can be used now. Asks nothing, and starts nothing.
     pub fn current(&self) -> Option<AccessToken> {
-        match &self.source {
-            Source::Live(shared) => shared.current(),
-            Source::Fixed(token) => Some(token.clone()),
-        }
+        self.provider.current()
     }
 
-    /// Reports that a business call was refused with this token ([`token_rejected`](crate::token_rejected)). Asks nobody;
-    /// whoever needs a token next starts what is to be done about it.
+    /// Reports that an API call was refused because of this token ([`token_rejected`](pan123_token::token_rejected)). The
+    /// next calls of [`token`](Self::token) see to it that it is replaced, as soon as that is allowed; the answer says
+    /// when.
+    ///
+    /// May be called often, and for a token that isn't the current one any more.
     pub fn reject(&self, token: &AccessToken) -> Rejection {
-        match &self.source {
-            Source::Live(shared) => shared.reject(token),
-            Source::Fixed(fixed) if fixed.secret() == token.secret() => Rejection::Suspect {
-                replaceable_in: Duration::MAX,
-            },
-            Source::Fixed(_) => Rejection::NotCurrent,
-        }
+        self.provider.reject(token)
     }
 
-    /// Where business calls may carry the token.
-    pub fn origins(&self) -> &Origins {
-        &self.origins
+    /// Waits until what is under way is done and saved, and every event is delivered; false where that takes longer than
+    /// this. For a program that is about to end: without it, the lease on the store may stay behind until its term ends.
+    pub fn flush(&self, limit: Duration) -> bool {
+        let mut flush = self.provider.flush();
+        let waker = wakes_this_thread();
+        let begun = Instant::now();
+        while !flush.is_done(&waker) {
+            let left = limit.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            thread::park_timeout(left);
+        }
+        true
     }
 
-    /// Waits until nothing is under way any more: for a process that is about to end, and that would take a token with it
-    /// which is yet to be saved. False where that takes longer than this.
-    pub fn settle(&self, limit: Duration) -> bool {
-        match &self.source {
-            Source::Live(shared) => shared.settle(limit),
-            Source::Fixed(_) => true,
-        }
+    /// From now on, API calls may carry the token to this server, too: to an upload host that the API has named, say. All
+    /// clones of this provider see it at once.
+    pub fn allow_origin(&self, base_url: &BaseUrl) {
+        self.provider.allow_origin(base_url);
+    }
+
+    /// Where API calls may carry the token now.
+    pub fn origins(&self) -> Origins {
+        self.provider.origins()
     }
 }
 
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenProvider")
-            .field("origins", &self.origins)
-            .finish_non_exhaustive()
+        f.debug_tuple("TokenProvider")
+            .field(&self.provider)
+            .finish()
     }
 }

@@ -16,7 +16,7 @@ fn a_token_at_hand_costs_no_allocation() {
         .build()
         .unwrap();
     let fixed = TokenProvider::fixed(provider.token().unwrap());
-    assert!(provider.settle(20 * SECOND));
+    assert!(provider.flush(20 * SECOND));
     // The first read on a thread registers it.
     provider.token().unwrap();
     for provider in [provider, fixed] {

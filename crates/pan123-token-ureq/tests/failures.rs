@@ -32,7 +32,7 @@ fn a_platform_that_is_dead_for_the_whole_window_fails_nobody_while_the_token_liv
         let started = Instant::now();
         assert_eq!(provider.token().unwrap().secret(), "token-1");
         assert!(started.elapsed() < SECOND, "nobody waits");
-        assert!(provider.settle(LONG));
+        assert!(provider.flush(LONG));
         clock.advance(60 * SECOND);
     }
     assert!(
@@ -144,7 +144,7 @@ fn events_come_in_order_and_a_listener_may_panic_or_call_back() {
     platform.now_it_is(How::Grant);
     clock.advance(error.next_attempt().unwrap());
     let token = provider.token_within(LONG).unwrap();
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     // The token was rejected by the listener already.
     let mark = token.fingerprint();
     assert_eq!(

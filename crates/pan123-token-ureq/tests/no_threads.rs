@@ -31,13 +31,13 @@ fn without_threads() {
     assert!(started.elapsed() < 5 * SECOND);
     let line = error.to_string();
     assert!(
-        line.starts_with("no connection: no thread can be started for it: "),
+        line.starts_with("the renewal could not be started: no thread can be started for it: "),
         "{line}"
     );
     assert!(error.next_attempt().is_some());
     assert_eq!(platform.requests(), 0);
-    assert!(provider.settle(SECOND));
+    assert!(provider.flush(SECOND));
     clock.advance(LIFE + DAY);
     provider.token().unwrap_err();
-    assert!(provider.settle(SECOND));
+    assert!(provider.flush(SECOND));
 }

@@ -16,7 +16,7 @@ fn provider(server: &Server) -> TokenProvider {
     let builder = Platform::new(&clock).provider(&clock);
     let provider = builder.allow_origin(server.base_url()).build().unwrap();
     provider.token().unwrap();
-    assert!(provider.settle(20 * SECOND));
+    assert!(provider.flush(20 * SECOND));
     provider
 }
 

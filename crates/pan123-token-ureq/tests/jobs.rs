@@ -17,9 +17,11 @@ use common::store::{Script, Scripted};
 use common::{DAY, How, LIFE, Platform, SECOND, clock, credentials, default_agent};
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 use pan123_token_cache::testing::MemoryStore;
+use pan123_token_cache::{
+    FallbackStore, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore,
+};
 use pan123_token_ureq::{
-    Credentials, Event, Failure, FetchError, RenewalPolicy, StoreKey, TokenError, TokenProvider,
-    TokenStore,
+    Credentials, Event, Failure, FetchError, Fingerprint, RenewalPolicy, TokenError, TokenProvider,
 };
 
 /// Longer than anything here takes.
@@ -96,7 +98,7 @@ fn in_the_renewal_window_a_token_comes_at_once_while_a_flight_runs_beside() {
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
     assert_eq!(provider.token().unwrap().secret(), "token-1");
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     clock.advance(LIFE - DAY / 2);
     platform.hold();
     for _ in 0..3 {
@@ -105,9 +107,9 @@ fn in_the_renewal_window_a_token_comes_at_once_while_a_flight_runs_beside() {
             "token-1"
         );
     }
-    assert!(!provider.settle(Duration::ZERO));
+    assert!(!provider.flush(Duration::ZERO));
     platform.release();
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     assert_eq!(provider.token().unwrap().secret(), "token-2");
     assert_eq!(platform.requests(), 2);
 }
@@ -124,7 +126,7 @@ fn a_fresh_token_starts_nothing() {
     for _ in 0..100 {
         provider.token().unwrap();
     }
-    assert!(provider.settle(Duration::ZERO));
+    assert!(provider.flush(Duration::ZERO));
     assert_eq!(platform.requests(), 1);
 }
 
@@ -142,7 +144,7 @@ fn providers_on_one_store_share_a_token() {
     };
     let (one, other) = (provider(), provider());
     assert_eq!(one.token().unwrap().secret(), "token-1");
-    assert!(one.settle(LONG), "the token is saved");
+    assert!(one.flush(LONG), "the token is saved");
     assert_eq!(other.token().unwrap().secret(), "token-1");
     assert_eq!(platform.requests(), 1);
 }
@@ -158,14 +160,53 @@ fn a_token_is_handed_out_before_it_is_saved() {
         .build()
         .unwrap();
     assert_eq!(provider.token().unwrap().secret(), "token-1");
-    assert!(!provider.settle(Duration::ZERO));
+    assert!(!provider.flush(Duration::ZERO));
     store.now_it_is(Script::Nothing);
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     let key = StoreKey::new(&"https://open-api.123pan.com".parse().unwrap(), "my-id");
     assert_eq!(
         store.load(key).unwrap().unwrap().record.token.secret(),
         "token-1"
     );
+}
+
+#[test]
+fn providers_of_a_host_share_a_token_while_the_shared_store_is_out() {
+    struct Out;
+    impl TokenStore for Out {
+        fn load(&self, _: StoreKey) -> Result<Option<Stored>, StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+        fn lease(&self, _: StoreKey, _: Owner, _: Duration) -> Result<Lease, StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+        fn save(
+            &self,
+            _: StoreKey,
+            _: &Record,
+            _: Option<Fingerprint>,
+            _: Duration,
+        ) -> Result<Saved, StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+        fn release(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+    }
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let mut policy = RenewalPolicy::default();
+    policy.store_tries = 1;
+    policy.store_patience = Duration::ZERO;
+    let host = Arc::new(MemoryStore::new(clock.clone()));
+    let store = Arc::new(FallbackStore::new(Arc::new(Out), host));
+    for _ in 0..3 {
+        let provider = platform.provider(&clock).policy(policy.clone());
+        let provider = provider.store(store.clone()).build().unwrap();
+        assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-1");
+        assert!(provider.flush(LONG));
+    }
+    assert_eq!(platform.requests(), 1);
 }
 
 #[test]
@@ -211,7 +252,7 @@ fn a_client_that_panics_is_a_failure_at_once() {
         failure.to_string().contains("the HTTP client panicked"),
         "{failure}"
     );
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
     platform.now_it_is(How::Grant);
     clock.advance(error.next_attempt().unwrap());
     assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-2");
@@ -239,10 +280,10 @@ fn a_store_that_panics_or_hangs_costs_sharing_and_not_the_token() {
         assert_eq!(platform.requests(), 1);
         if script == Script::HangInLoad {
             assert_eq!(store.hung(), 1, "no second thread hangs in it");
-            assert!(!provider.settle(Duration::ZERO), "the first still does");
+            assert!(!provider.flush(Duration::ZERO), "the first still does");
             store.now_it_is(Script::Nothing);
         }
-        assert!(provider.settle(LONG));
+        assert!(provider.flush(LONG));
     }
 }
 
@@ -290,7 +331,7 @@ fn a_store_that_hangs_in_every_call_keeps_nobody_from_the_platform() {
     assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-2");
     assert_eq!(store.hung(), 1, "no second thread hangs in it");
     store.now_it_is(Script::Nothing);
-    assert!(provider.settle(LONG));
+    assert!(provider.flush(LONG));
 }
 
 #[test]
@@ -335,7 +376,7 @@ fn a_fixed_token_is_all_there_is() {
     };
     assert_eq!(provider.reject(&token), forever);
     assert_eq!(provider.token().unwrap(), token);
-    assert!(provider.settle(SECOND));
+    assert!(provider.flush(SECOND));
 }
 
 #[test]
