@@ -187,14 +187,15 @@ fn check_reading(verdict: &Result<Grant, ResponseError>, response: &Response<Vec
         reading(body)
     };
     let ambiguous = matches!(reading, Reading::Ambiguous);
-    let (code, message, trace_id, data) = match reading {
+    let (code, out_of_range, message, trace_id, data) = match reading {
         Reading::Object {
             code,
+            out_of_range,
             message,
             trace_id,
             data,
-        } => (code, message, trace_id, data),
-        Reading::NoObject | Reading::Ambiguous => (None, false, false, None),
+        } => (code, out_of_range, message, trace_id, data),
+        Reading::NoObject | Reading::Ambiguous => (None, false, false, false, None),
         // A limit of this reading, not of the one that is checked.
         Reading::Unknown => {
             let kind = verdict.as_ref().err().map(ResponseError::kind);
@@ -212,6 +213,7 @@ fn check_reading(verdict: &Result<Grant, ResponseError>, response: &Response<Vec
         (None, Some(0)) if response.status().is_success() && data.is_some() => None,
         (None, Some(0)) => Some(ErrorKind::Malformed),
         (None, Some(_)) => Some(ErrorKind::Refused),
+        (None, None) if out_of_range => Some(ErrorKind::Refused),
         (None, None) => Some(ErrorKind::NotApi),
     };
     match verdict {
@@ -264,6 +266,8 @@ enum Reading {
     Ambiguous,
     Object {
         code: Option<i64>,
+        /// Whether the code is an integer that 64 bits don't hold.
+        out_of_range: bool,
         /// Whether it is a string.
         message: bool,
         /// Whether it is a string.
@@ -292,21 +296,26 @@ fn reading(body: &[u8]) -> Reading {
     if known.iter().any(|key| count(&members, key) > 1) {
         return Reading::Ambiguous;
     }
+    let digits = match get(&members, "code") {
+        // It may have been an integer.
+        Some(Json::Float) => return Reading::Unknown,
+        Some(Json::Number(digits) | Json::Text(digits)) if is_integer(digits) => Some(digits),
+        _ => None,
+    };
+    let code = digits.and_then(|digits| digits.parse().ok());
     let is_text = |key| matches!(get(&members, key), Some(Json::Text(_)));
     Reading::Object {
-        code: get(&members, "code").and_then(integer),
+        code,
+        out_of_range: digits.is_some() && code.is_none(),
         message: is_text("message"),
         trace_id: is_text("x-traceID"),
         data: get(&members, "data").and_then(token),
     }
 }
 
-fn integer(json: &Json) -> Option<i64> {
-    match json {
-        Json::Number(number) => number.parse().ok(),
-        Json::Text(text) if !text.starts_with('+') => text.parse().ok(),
-        _ => None,
-    }
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn token(data: &Json) -> Option<(String, Option<i64>)> {
@@ -377,6 +386,8 @@ enum Json {
     Text(String),
     /// An integer's digits.
     Number(String),
+    /// No integer, or one beyond 64 bits.
+    Float,
     Other,
 }
 
@@ -425,7 +436,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
             // `-0` is an integer and `-0.0` is none; a tree holds both as this.
             return Err(E::custom("negative zero"));
         }
-        Ok(Json::Other)
+        Ok(Json::Float)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Json, E> {

@@ -156,7 +156,7 @@ impl<B> AuthorizationLayer<B> {
         // Without another token, the reply that came is the answer.
         if let (true, Some(mut copy)) = (rejected, copy)
             && let Some(other) = self.provider.replacement(authorized.token()).await
-            && authorized.repeat(copy.headers_mut(), &other)
+            && authorized.retry(copy.headers_mut(), &other)
         {
             drop(response);
             poll_fn(|context| service.poll_ready(context))

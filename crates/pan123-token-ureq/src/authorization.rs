@@ -66,7 +66,7 @@ impl TokenProvider {
         let Some(other) = self.replacement(&token) else {
             return Ok(response);
         };
-        if !authorized.repeat(&mut head.headers, &other) {
+        if !authorized.retry(&mut head.headers, &other) {
             return Ok(response);
         }
         let response = send(agent, head.clone(), body, true)?;

@@ -17,7 +17,8 @@ pub(crate) fn watch(
     provider: &TokenProvider,
     token: &AccessToken,
 ) -> (Response<Body>, bool) {
-    let mut watch = RejectionWatch::new(&response, length(&response, method));
+    let length = length(&response, method);
+    let mut watch = RejectionWatch::new(&response, length);
     if !watch.wants_more() {
         return (response, false);
     }
@@ -32,23 +33,44 @@ pub(crate) fn watch(
         return (Response::from_parts(head, body), false);
     }
 
+    // A short one is read whole, so that its length can be told to the caller.
+    let short = length.is_some_and(|length| length <= MAX_REJECTION_BYTES as u64);
     let mut bytes = Vec::new();
-    let most = MAX_REJECTION_BYTES as u64 + 1;
-    let read = reader.by_ref().take(most).read_to_end(&mut bytes);
-    watch.push(&bytes);
-    let (body, rejected) = match read {
+    let (body, rejected) = match read_ahead(&mut reader, &mut watch, &mut bytes, short) {
         // It broke off: the reader shall see that where it happened.
         Err(error) => {
             let broken_off = BrokenOff(Some(error));
             (like.reader(Cursor::new(bytes).chain(broken_off)), false)
         }
-        Ok(_) if !watch.wants_more() => (like.reader(Cursor::new(bytes).chain(reader)), false),
-        Ok(_) => (like.data(bytes), watch.finish()),
+        Ok(false) => (like.reader(Cursor::new(bytes).chain(reader)), false),
+        Ok(true) => (like.data(bytes), watch.finish()),
     };
     if rejected {
         provider.reject(token);
     }
     (Response::from_parts(head, body), rejected)
+}
+
+/// Reads as long as there may be a rejection. True if that was all of the body.
+fn read_ahead(
+    reader: &mut impl Read,
+    watch: &mut RejectionWatch,
+    bytes: &mut Vec<u8>,
+    short: bool,
+) -> io::Result<bool> {
+    let mut buffer = [0; MAX_REJECTION_BYTES];
+    while watch.may_be_read_ahead() || short && bytes.len() <= MAX_REJECTION_BYTES {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(true),
+            Ok(read) => {
+                watch.push(&buffer[..read]);
+                bytes.extend_from_slice(&buffer[..read]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// The length of the body, as far as it is known.

@@ -217,6 +217,32 @@ fn a_rejection_is_noticed_whatever_the_status_and_the_form() {
 }
 
 #[test]
+fn a_rejection_of_any_length_and_form_is_repeated() {
+    let chunked = |head: &str| {
+        let (first, second) = REJECTED.split_at(9);
+        let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+        let (first, second) = (chunk(first), chunk(second));
+        format!("{head}\r\ntransfer-encoding: chunked\r\n\r\n{first}{second}0\r\n\r\n").into_bytes()
+    };
+    for rejection in [
+        chunked("HTTP/1.1 200 OK\r\ncontent-type: application/json"),
+        chunked("HTTP/1.1 401 X\r\ncontent-type: application/json"),
+        chunked("HTTP/1.1 401 X\r\ncontent-type: text/plain"),
+        chunked("HTTP/1.1 401 X"),
+        // Ends with its connection.
+        format!("HTTP/1.0 401 X\r\n\r\n{REJECTED}").into_bytes(),
+    ] {
+        let server = Server::start(vec![rejection, reply(200, JSON, FINE)]);
+        let (provider, clock, _) = provider(&server);
+        clock.advance(60 * SECOND);
+        let request = Request::get(server.url()).body("").unwrap();
+        let response = provider.call(&default_agent(), request).unwrap();
+        assert_eq!(text(response), FINE);
+        assert_eq!(server.received().len(), 2);
+    }
+}
+
+#[test]
 fn what_is_no_verdict_rejects_nothing() {
     let long = format!(r#"{{"code":401,"data":"{}"}}"#, "x".repeat(5_000));
     for (status, head, body) in [

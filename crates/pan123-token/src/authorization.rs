@@ -1,7 +1,7 @@
 //! One business call's use of tokens: which one it carries, and whether it may be repeated with another.
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 
 use crate::{AccessToken, Origins};
 
@@ -38,9 +38,13 @@ impl Authorization {
     ///
     /// Ask this before you wait for a token: a request that gets none need not wait.
     pub fn of<B>(request: &Request<B>, origins: &Origins) -> Option<Self> {
-        let gets_one =
-            origins.contains(request.uri()) && !request.headers().contains_key(AUTHORIZATION);
-        gets_one.then_some(Self(()))
+        Self::of_parts(request.uri(), request.headers(), origins)
+    }
+
+    /// The same for a client with request types of its own.
+    pub fn of_parts(uri: &Uri, headers: &HeaderMap, origins: &Origins) -> Option<Self> {
+        let permitted = origins.contains(uri) && !headers.contains_key(AUTHORIZATION);
+        permitted.then_some(Self(()))
     }
 
     /// Puts in both headers, `Authorization` and `Platform`. A `Platform` that the caller had set is replaced.
@@ -68,9 +72,9 @@ impl Authorized {
     /// rejected, and whose body can be sent again.
     ///
     /// False where it is the same token over again, even with another expiry: then the headers stay as they are, and the
-    /// reply that came is the answer. So is the reply to the repetition, whatever it says.
+    /// reply that came is the answer. So is the reply to the retry, whatever it says.
     #[must_use = "the call is to be sent once more, or not"]
-    pub fn repeat(self, headers: &mut HeaderMap, token: &AccessToken) -> bool {
+    pub fn retry(self, headers: &mut HeaderMap, token: &AccessToken) -> bool {
         let other = token.secret() != self.token.secret();
         if other {
             token.authorize(headers);

@@ -1,6 +1,6 @@
 //! The points in time that a reply names: `expiredAt` in the body, `Date` and `Retry-After` in the head.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
 use http::header::{DATE, HeaderValue, RETRY_AFTER};
@@ -15,17 +15,36 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The platform documents and sends RFC 3339 with `+08:00`. Timestamps next to it in the same API come as
 /// `YYYY-MM-DD HH:MM:SS` and mean UTC+8, so that form is read as such too. Anything else is `None`.
 pub(crate) fn parse_expired_at(text: &str) -> Option<OffsetDateTime> {
-    if let (19, Some((date, time))) = (text.len(), text.split_once(' ')) {
-        OffsetDateTime::parse(&format!("{date}T{time}+08:00"), &Rfc3339)
-    } else {
-        OffsetDateTime::parse(text, &Rfc3339)
+    if text.len() != "YYYY-MM-DD HH:MM:SS".len() {
+        return parse_rfc_3339(text);
     }
-    .ok()
+    let (date, time) = text.split_once(' ')?;
+    parse_rfc_3339(&format!("{date}T{time}+08:00"))
+}
+
+/// Reads a time in RFC 3339, as the platform sends it and as a stored token holds it. Anything else is `None`.
+///
+/// Date and time are parted by `T`, `t` or a blank, as [RFC 3339, section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6)
+/// has it; the time crate by itself takes any byte there.
+///
+/// ```
+/// use pan123_token::parse_rfc_3339;
+///
+/// let time = parse_rfc_3339("2025-03-23T15:48:37+08:00").map(|time| time.unix_timestamp());
+/// assert_eq!(time, Some(1_742_716_117));
+/// assert_eq!(parse_rfc_3339("2025-03-23915:48:37+08:00"), None);
+/// ```
+pub fn parse_rfc_3339(text: &str) -> Option<OffsetDateTime> {
+    const AFTER_THE_DATE: usize = "YYYY-MM-DD".len();
+
+    let parted = matches!(text.as_bytes().get(AFTER_THE_DATE)?, b'T' | b't' | b' ');
+    let time = parted.then(|| OffsetDateTime::parse(text, &Rfc3339))?;
+    time.ok()
 }
 
 /// The server's clock: the `Date` header, where it holds a date of HTTP.
 pub(crate) fn server_time(headers: &HeaderMap) -> Option<OffsetDateTime> {
-    http_date(headers.get(DATE)?.to_str().ok()?.trim())
+    http_date(text(headers.get(DATE)?)?)
 }
 
 /// How long the server asks to be left alone.
@@ -33,27 +52,30 @@ pub(crate) fn server_time(headers: &HeaderMap) -> Option<OffsetDateTime> {
 /// `Retry-After` is a number of seconds or a date. A date is read against the response's own `Date`, so that a wrong
 /// clock on this side doesn't matter; without a `Date` it says nothing. Of several, the longest counts.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let server_time = server_time(headers);
     let all = headers.get_all(RETRY_AFTER).into_iter();
-    all.filter_map(|value| wait(value, server_time)).max()
+    all.filter_map(|value| wait(value, headers)).max()
 }
 
-fn wait(value: &HeaderValue, server_time: Option<OffsetDateTime>) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
+fn wait(value: &HeaderValue, headers: &HeaderMap) -> Option<Duration> {
+    let text = text(value)?;
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         // Only digits, so the one way to fail is to be too large.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
-        let wait = http_date(text)? - server_time?;
+        let wait = http_date(text)? - server_time(headers)?;
         Duration::try_from(wait).unwrap_or(Duration::ZERO)
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+fn text(value: &HeaderValue) -> Option<&str> {
+    str::from_utf8(value.as_bytes().trim_ascii()).ok()
+}
+
 fn http_date(text: &str) -> Option<OffsetDateTime> {
-    httpdate::parse_http_date(text)
-        .ok()
-        .map(OffsetDateTime::from)
+    let time = httpdate::parse_http_date(text).ok()?;
+    let since_1970 = time.duration_since(UNIX_EPOCH).ok()?;
+    OffsetDateTime::from_unix_timestamp(since_1970.as_secs().try_into().ok()?).ok()
 }
 
 #[cfg(test)]
@@ -72,7 +94,8 @@ mod tests {
         assert_eq!(unix("2025-03-23T07:48:37Z"), Some(1_742_716_117));
         assert_eq!(unix("2025-03-23T07:48:37.25z"), Some(1_742_716_117));
         assert_eq!(unix("2025-03-23T02:48:37-05:00"), Some(1_742_716_117));
-        // RFC 3339 allows a blank in place of the T.
+        // RFC 3339 allows a small letter or a blank in place of the T.
+        assert_eq!(unix("2025-03-23t15:48:37+08:00"), Some(1_742_716_117));
         assert_eq!(unix("2025-03-23 15:48:37+08:00"), Some(1_742_716_117));
     }
 
@@ -98,6 +121,13 @@ mod tests {
             "2025-13-23T15:48:37+08:00",
             "2025-02-29 15:48:37",
             "2025-03-23 24:00:00",
+            // The time crate takes any byte for the T.
+            "2025-03-23x15:48:37+08:00",
+            "2025-03-23915:48:37+08:00",
+            "2025-03-23\u{0}15:48:37+08:00",
+            "2025-03-23\n15:48:37+08:00",
+            "2025-03-23_15:48:37+08:00",
+            "2025-03-23\t15:48:37",
             "10000-01-01T00:00:00Z",
             "-001-01-01T00:00:00Z",
             "0000-01-01T00:00:00+23:59x",

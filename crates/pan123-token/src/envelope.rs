@@ -1,21 +1,19 @@
-//! The shape of a reply: which keys stand in it and what they hold, without judging it.
+//! The shape of a reply: which keys stand in it and what they hold, before anything is made of it.
 //!
 //! One pass over the text, borrowing what it can. Nothing here fails because of a value: an odd `message` must not hide the
 //! `code` next to it. So a key holds a [`Field`], its value as it stands in the text, and what that means is decided by who
 //! asks.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::str;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use crate::json::{JsonString, Reader, Stop};
 
 /// A body, as far as it can be read.
 #[derive(Debug)]
 pub(crate) enum Reply<'a> {
     /// A JSON object that has a code.
-    Envelope(i64, Object<'a>),
+    Envelope(Code, Object<'a>),
     /// A JSON object in which a key of the envelope stands twice: it has no single reading.
     Ambiguous,
     /// A JSON object without a code that can be read.
@@ -32,6 +30,14 @@ pub(crate) enum Reply<'a> {
     BrokenOff,
 }
 
+/// An envelope's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Number(i64),
+    /// An integer that 64 bits don't hold. It isn't 0, and none that is known.
+    OutOfRange,
+}
+
 impl<'a> Reply<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Self {
         if body.is_empty() {
@@ -40,21 +46,31 @@ impl<'a> Reply<'a> {
         let Ok(text) = str::from_utf8(body) else {
             return Self::NotJson;
         };
-        match serde_json::from_str::<Object<'a>>(text) {
-            Ok(object) if object.envelope_twice => Self::Ambiguous,
-            Ok(object) => match object.code.integer() {
-                Some(code) => Self::Envelope(code, object),
-                None => Self::NoCode(object),
-            },
-            // Its text repeats the input, a token perhaps; so only the kind of failure is looked at.
-            Err(error) if error.is_data() => Self::NotAnObject,
-            Err(_) => Self::NotJson,
+        let mut reader = Reader::new(text);
+        let object = match reader.peek() {
+            Ok(b'{') => Object::read(&mut reader).map(Some),
+            _ => reader.value().map(|_| None),
+        };
+        match object {
+            Ok(object) if reader.is_at_end() => object.map_or(Self::NotAnObject, Self::of),
+            _ => Self::NotJson,
         }
     }
 
+    fn of(object: Object<'a>) -> Self {
+        if object.twice {
+            return Self::Ambiguous;
+        }
+        match object.code.code() {
+            Some(code) => Self::Envelope(code, object),
+            None => Self::NoCode(object),
+        }
+    }
+
+    /// The code, where it is a number that can be shown.
     pub(crate) fn code(&self) -> Option<i64> {
         match self {
-            Self::Envelope(code, _) => Some(*code),
+            Self::Envelope(Code::Number(code), _) => Some(*code),
             _ => None,
         }
     }
@@ -68,184 +84,195 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// The known keys of an object, whether it is the envelope or its `data`. Unknown ones are passed over.
+/// Whether a body that begins like this may still be an envelope with this code. Answered as soon as its code stands there.
+pub(crate) fn may_have_code(wanted: i64, beginning: &[u8]) -> bool {
+    let text = match str::from_utf8(beginning) {
+        Ok(text) => text,
+        // Cut within a character.
+        Err(error) if error.error_len().is_none() => {
+            str::from_utf8(&beginning[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let mut reader = Reader::new(text);
+    let mut found = false;
+    let object = reader.object(|reader, key| {
+        let value = Value::read(reader)?;
+        if key.text().is_some_and(|key| key == "code") {
+            // Only what follows shows that a number has ended.
+            reader.peek()?;
+            if found || Field(Some(value)).code() != Some(Code::Number(wanted)) {
+                return Err(Stop::Invalid);
+            }
+            found = true;
+        }
+        Ok(())
+    });
+    match object {
+        Ok(()) => found && reader.is_at_end(),
+        Err(stop) => stop == Stop::Ended,
+    }
+}
+
+/// The known keys of an envelope. Unknown ones are ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Object<'a> {
-    pub(crate) code: Field<'a>,
+    code: Field<'a>,
     pub(crate) message: Field<'a>,
     pub(crate) trace_id: Field<'a>,
     pub(crate) data: Field<'a>,
+    /// What stands in `data`, if that is an object.
+    pub(crate) in_data: Option<Data<'a>>,
+    /// Where it doesn't belong. It is to be redacted all the same.
+    access_token: Field<'a>,
+    /// Whether one of the first four stands in it twice.
+    twice: bool,
+}
+
+/// The known keys of `data`.
+#[derive(Debug, Default)]
+pub(crate) struct Data<'a> {
     pub(crate) access_token: Field<'a>,
     pub(crate) expired_at: Field<'a>,
-    /// Whether a key of the envelope stands in it twice.
-    envelope_twice: bool,
-    /// Whether a key of the envelope's `data` stands in it twice.
-    pub(crate) data_twice: bool,
+    /// Whether one of them stands in it twice.
+    pub(crate) twice: bool,
 }
 
 impl<'a> Object<'a> {
-    /// What may be a token in it: an `accessToken`, and every string in `data`, however deep.
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        let in_data = self.data.object().and_then(|data| data.access_token.text());
-        [self.access_token.text(), in_data]
-            .into_iter()
-            .flatten()
-            .chain(self.data.strings())
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Stop> {
+        let mut object = Self::default();
+        reader.object(|reader, key| {
+            let field = match &*key.text().unwrap_or_default() {
+                "code" => &mut object.code,
+                "message" => &mut object.message,
+                "x-traceID" => &mut object.trace_id,
+                "data" => {
+                    if reader.peek()? == b'{' {
+                        let in_data = &mut object.in_data;
+                        let json = reader.read_by(|reader| {
+                            *in_data = Some(Data::read(reader)?);
+                            Ok(())
+                        })?;
+                        object.twice |= object.data.put(Value::Other(json));
+                        return Ok(());
+                    }
+                    &mut object.data
+                }
+                "accessToken" => {
+                    object.access_token.put(Value::read(reader)?);
+                    return Ok(());
+                }
+                _ => return reader.value().map(|_| ()),
+            };
+            object.twice |= field.put(Value::read(reader)?);
+            Ok(())
+        })?;
+        Ok(object)
     }
 
-    fn put(&mut self, key: Key, value: Field<'a>) {
-        let (field, twice) = match key {
-            Key::Code => (&mut self.code, &mut self.envelope_twice),
-            Key::Message => (&mut self.message, &mut self.envelope_twice),
-            Key::TraceId => (&mut self.trace_id, &mut self.envelope_twice),
-            Key::Data => (&mut self.data, &mut self.envelope_twice),
-            Key::AccessToken => (&mut self.access_token, &mut self.data_twice),
-            Key::ExpiredAt => (&mut self.expired_at, &mut self.data_twice),
-        };
-        *twice |= field.0.is_some();
-        *field = value;
+    /// What may be a token in it: an `accessToken`, and every string in `data`, however deep.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Cow<'a, str>> {
+        let in_data = self.in_data.as_ref().map(|data| data.access_token);
+        [Some(self.access_token), in_data]
+            .into_iter()
+            .flatten()
+            .filter_map(Field::text)
+            .chain(self.data.strings())
     }
 }
 
-/// What stands under a key, if it is there: the value's own piece of the text.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Field<'a>(Option<&'a RawValue>);
+impl<'a> Data<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Stop> {
+        let mut data = Self::default();
+        reader.object(|reader, key| {
+            let field = match &*key.text().unwrap_or_default() {
+                "accessToken" => &mut data.access_token,
+                "expiredAt" => &mut data.expired_at,
+                _ => return reader.value().map(|_| ()),
+            };
+            data.twice |= field.put(Value::read(reader)?);
+            Ok(())
+        })?;
+        Ok(data)
+    }
+}
 
-impl<'a> Field<'a> {
-    /// The string, if it is one.
-    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
-        unquoted(self.0?.get())
+/// What stands under a key, if it is there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Field<'a>(Option<Value<'a>>);
+
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    String(JsonString<'a>),
+    /// Its own piece of the text.
+    Other(&'a str),
+}
+
+impl<'a> Value<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Stop> {
+        if reader.peek()? == b'"' {
+            reader.string().map(Self::String)
+        } else {
+            reader.value().map(Self::Other)
+        }
     }
 
-    /// The strings in it that are values and not keys, as far as they are no mere words, and no more than a few.
+    fn json(self) -> &'a str {
+        match self {
+            Self::String(string) => string.json(),
+            Self::Other(json) => json,
+        }
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Puts in a value. True if there was one.
+    fn put(&mut self, value: Value<'a>) -> bool {
+        self.0.replace(value).is_some()
+    }
+
+    /// The string, if it is one.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        match self.0? {
+            Value::String(string) => string.text(),
+            Value::Other(_) => None,
+        }
+    }
+
+    /// The strings in it that are values and not keys, and may be tokens: long enough, and made of visible ASCII characters.
     fn strings(self) -> impl Iterator<Item = Cow<'a, str>> {
         const MIN_BYTES: usize = 8;
-        const MAX_COUNT: usize = 16;
 
-        let mut rest = self.0.map_or("", RawValue::get);
+        let mut reader = Reader::new(self.0.map_or("", Value::json));
         let strings = std::iter::from_fn(move || {
-            let from_quote = &rest[rest.find('"')?..];
-            let mut escaped = false;
-            let inner = from_quote[1..].find(|c| {
-                let ends = c == '"' && !escaped;
-                escaped = c == '\\' && !escaped;
-                ends
-            })?;
-            let (string, behind) = from_quote.split_at(inner + 2);
-            rest = behind;
-            let is_key = behind.trim_ascii_start().starts_with(':');
-            Some(if is_key { None } else { unquoted(string) })
+            let string = reader.next_string()?;
+            let is_key = reader.peek() == Ok(b':');
+            Some(if is_key { None } else { string.text() })
         });
         strings
             .flatten()
             .filter(|string| string.len() >= MIN_BYTES)
-            .take(MAX_COUNT)
-    }
-
-    /// The object, if it is one.
-    pub(crate) fn object(self) -> Option<Object<'a>> {
-        serde_json::from_str(self.0?.get()).ok()
+            .filter(|string| string.bytes().all(|b| b.is_ascii_graphic()))
     }
 
     /// The integer that the field is, or that its string spells (the platform's load balancer sends `"403"`).
-    fn integer(self) -> Option<i64> {
-        let text = self.text();
-        let text = match &text {
-            Some(text) => text,
-            None => self.0?.get(),
+    fn code(self) -> Option<Code> {
+        let text = match self.0? {
+            Value::String(string) => string.text()?,
+            Value::Other(json) => Cow::Borrowed(json),
         };
-        // `parse` alone would take a plus sign.
-        text.parse().ok().filter(|_| !text.starts_with('+'))
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        // Only digits, so the one way to fail is not to fit.
+        is_integer.then(|| text.parse().map_or(Code::OutOfRange, Code::Number))
     }
 
     /// Which of three things to say of a field that isn't what it should be: that it is missing, null, or something else.
     pub(crate) fn flaw(self, [missing, null, other]: [&'static str; 3]) -> &'static str {
-        match self.0.map(RawValue::get) {
+        match self.0.map(Value::json) {
             None => missing,
             Some("null") => null,
             Some(_) => other,
         }
-    }
-}
-
-/// The text of a JSON string. One that is no Unicode text (with half a surrogate pair in it) has none.
-fn unquoted(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(json).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
-    }
-}
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-
-        // Written by hand: a derived one would take an array of the same values, too, and fail at a key given twice.
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut object = Object::default();
-                while let Some(MaybeKey(key)) = map.next_key()? {
-                    match key {
-                        Some(key) => object.put(key, Field(Some(map.next_value()?))),
-                        None => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(object)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-/// The keys that are known.
-#[derive(Clone, Copy)]
-enum Key {
-    Code,
-    Message,
-    TraceId,
-    Data,
-    AccessToken,
-    ExpiredAt,
-}
-
-/// A key, if it is known.
-struct MaybeKey(Option<Key>);
-
-impl<'de> Deserialize<'de> for MaybeKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-
-        impl Visitor<'_> for KeyVisitor {
-            type Value = MaybeKey;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_str<E>(self, key: &str) -> Result<MaybeKey, E> {
-                Ok(MaybeKey(match key {
-                    "code" => Some(Key::Code),
-                    "message" => Some(Key::Message),
-                    "x-traceID" => Some(Key::TraceId),
-                    "data" => Some(Key::Data),
-                    "accessToken" => Some(Key::AccessToken),
-                    "expiredAt" => Some(Key::ExpiredAt),
-                    _ => None,
-                }))
-            }
-        }
-
-        deserializer.deserialize_identifier(KeyVisitor)
     }
 }

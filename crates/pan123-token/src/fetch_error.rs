@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::server_text::{Redactor, one_line};
+use crate::redactor::Redactor;
+use crate::server_text::one_line;
 use crate::{ErrorKind, ResponseError};
 
 /// Why an exchange brought no token: the way there failed, or the reply was no grant.

@@ -7,10 +7,10 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::access_token::insert_platform;
 use crate::dates;
-use crate::envelope::{Field, Object, Reply};
+use crate::envelope::{Code, Field, Object, Reply};
 use crate::fetch_error::chain_text;
+use crate::redactor::Redactor;
 use crate::response_error::Inner;
-use crate::server_text::Redactor;
 use crate::{
     AccessToken, AccessTokenError, BaseUrl, Cause, Credentials, ErrorKind, Grant, ResponseError,
 };
@@ -87,13 +87,30 @@ impl GetAccessToken {
         &self,
         response: &Response<impl AsRef<[u8]>>,
     ) -> Result<Grant, ResponseError> {
-        let body = response.body().as_ref();
+        self.parse_parts(
+            response.status(),
+            response.headers(),
+            response.body().as_ref(),
+        )
+    }
+
+    /// The same for a client with response types of its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse_response`](Self::parse_response).
+    pub fn parse_parts(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Grant, ResponseError> {
         let reply = if body.len() > MAX_RESPONSE_BYTES {
             Reply::TooLarge
         } else {
             Reply::read(body)
         };
-        self.judge(response.status(), response.headers(), &reply)
+        self.judge(status, headers, &reply)
     }
 
     /// Judges a reply whose body broke off, or took too long: under a status of 400 or more, the status decides. Under
@@ -157,7 +174,7 @@ impl GetAccessToken {
         let not_api = |flaw| Err((ErrorKind::NotApi, flaw));
         match reply {
             Reply::TooLarge if status.as_u16() < 400 => Err((ErrorKind::TooLarge, "")),
-            Reply::Envelope(0, object) => {
+            Reply::Envelope(Code::Number(0), object) => {
                 let grant = self.grant(status, headers, object);
                 grant.map_err(|flaw| (ErrorKind::Malformed, flaw))
             }
@@ -186,11 +203,11 @@ impl GetAccessToken {
         if !status.is_success() {
             return Err("code 0 under a status that is no success");
         }
-        let data = object.data.object().ok_or_else(|| {
+        let data = object.in_data.as_ref().ok_or_else(|| {
             let flaws = ["`data` is missing", "`data` is null", "`data` is no object"];
             object.data.flaw(flaws)
         })?;
-        if data.data_twice {
+        if data.twice {
             return Err("a key stands in `data` twice");
         }
         let secret = data.access_token.text().ok_or_else(|| {

@@ -78,7 +78,7 @@
 //! 2. [`Authorization::authorize`] puts the token in.
 //! 3. The reply is judged: by [`token_rejected`] where its body is at hand, else by a [`RejectionWatch`] while the body
 //!    passes by. A rejection is reported to whoever keeps the token.
-//! 4. A rejected call may be repeated, once and with another token: [`Authorized::repeat`].
+//! 4. A rejected call may be repeated, once and with another token: [`Authorized::retry`].
 //!
 //! ```
 //! use pan123_token::{AccessToken, Authorization, Authorized, BaseUrl, Origins, token_rejected};
@@ -99,7 +99,7 @@
 //! assert_eq!(request.headers()["platform"], "open_platform");
 //!
 //! let mut response = send(&request);
-//! if token_rejected(&response) && authorized.repeat(request.headers_mut(), &newer) {
+//! if token_rejected(&response) && authorized.retry(request.headers_mut(), &newer) {
 //!     response = send(&request);
 //! }
 //! assert!(!token_rejected(&response));
@@ -122,20 +122,24 @@ mod envelope;
 mod fetch_error;
 mod get_access_token;
 mod grant;
+mod json;
 mod origins;
+mod redactor;
 mod rejection;
 mod response_error;
 mod server_text;
+mod spelling;
 
 pub use access_token::{AccessToken, AccessTokenError, Fingerprint};
 pub use authorization::{Authorization, Authorized};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use credentials::{Credentials, CredentialsError};
+pub use dates::parse_rfc_3339;
 pub use fetch_error::{Cause, FetchError};
 pub use get_access_token::{GetAccessToken, MAX_RESPONSE_BYTES};
 pub use grant::Grant;
 pub use origins::Origins;
-pub use rejection::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected};
+pub use rejection::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected, token_rejected_parts};
 pub use response_error::{ErrorKind, ResponseError};
 
 // The types of other crates that our signatures name, so that a caller needs no second copy of them.

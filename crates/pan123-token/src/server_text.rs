@@ -3,49 +3,20 @@
 //! A server may repeat our request in its message, or the token that it issued. So a text is redacted before anything
 //! else happens to it, and cut last: a cut can't leave half of a secret.
 
-use std::borrow::Cow;
 use std::ops::Range;
+
+use crate::redactor::Redactor;
 
 /// What stands in place of a secret. It has no letters, so that it can't spell one.
 const REDACTED: &str = "***";
 
-/// The shortest run of token characters after a JWT's first bytes that counts as one.
-const MIN_JWT_BYTES: usize = 8;
-
-/// How much of a secret must stand at the end of a text to be taken for one that the server cut there. Fewer bytes end
-/// many texts by chance, and give little away.
-const MIN_CUT_BYTES: usize = 4;
-
-/// How much of a secret must stand anywhere else to be taken for one that the server cut.
-const MIN_PART_BYTES: usize = 8;
-
 /// What of a text is looked at. The rest isn't shown: a long one must not cost more than a short one.
 const MAX_LOOK_BYTES: usize = 2048;
 
-/// Knows what must not be shown: the client secret, and the tokens of the reply at hand.
-pub(crate) struct Redactor<'a> {
-    client_secret: &'a str,
-    tokens: &'a [Cow<'a, str>],
-}
-
-impl<'a> Redactor<'a> {
-    pub(crate) fn new(client_secret: &'a str, tokens: &'a [Cow<'a, str>]) -> Self {
-        Self {
-            client_secret,
-            tokens,
-        }
-    }
-
-    fn secrets(&self) -> impl Iterator<Item = &str> {
-        let tokens = self.tokens.iter().map(|token| &**token);
-        tokens
-            .chain([self.client_secret])
-            .filter(|secret| !secret.is_empty())
-    }
-
+impl Redactor<'_> {
     /// At most `max_chars` characters of `text`, all printable, none of them part of a secret.
     pub(crate) fn show(&self, text: &str, max_chars: usize) -> String {
-        if text.len() <= max_chars && self.is_harmless(text) {
+        if text.len() <= max_chars && is_plain(text) && self.is_harmless(text) {
             return text.to_owned();
         }
         let is_looked_at = |(at, _): &(usize, char)| *at < MAX_LOOK_BYTES;
@@ -53,52 +24,18 @@ impl<'a> Redactor<'a> {
         let text = &text[..end.map_or(0, |(at, last)| at + last.len_utf8())];
         let shown = cut(text, max_chars, &self.ranges(text));
         // What took the place of a character or of a secret may have completed another.
-        if self.secrets().any(|secret| shown.contains(secret)) {
+        if shown != text && !self.ranges(&shown).is_empty() {
             return REDACTED.to_owned();
         }
         shown
     }
+}
 
-    /// Whether it is plain to see that `text` can be shown as it is: all of it printable, none of it encoded, and of no
-    /// secret even the beginning. True for every real trace id.
-    fn is_harmless(&self, text: &str) -> bool {
-        let plain = |b: u8| matches!(b, b' '..=b'~') & !matches!(b, b'\\' | b'%' | b'+');
-        // Without an early way out, so that it runs over many bytes at once.
-        text.bytes().fold(true, |all, b| all & plain(b))
-            && !text
-                .match_indices('e')
-                .any(|(at, _)| begins_jwt(&text[at..]))
-            && self
-                .secrets()
-                .all(|secret| !text.contains(secret.get(..MIN_CUT_BYTES).unwrap_or(secret)))
-    }
-
-    /// Where secrets stand in `text`, in order; they may overlap.
-    fn ranges(&self, text: &str) -> Vec<Range<usize>> {
-        let encodings: [Decode; 3] = [raw, json_escaped, percent_encoded];
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for (at, _) in text.char_indices() {
-            let rest = &text[at..];
-            let longest = self
-                .secrets()
-                .flat_map(|secret| encodings.map(|decode| encoded_len(rest, secret, decode)))
-                .chain([jwt_len(rest)])
-                .flatten()
-                .max();
-            let Some(mut end) = longest.map(|len| at + len) else {
-                continue;
-            };
-            // A part of a secret may end within a character.
-            while !text.is_char_boundary(end) {
-                end += 1;
-            }
-            // One within another adds nothing.
-            if ranges.last().is_none_or(|last| last.end < end) {
-                ranges.push(at..end);
-            }
-        }
-        ranges
-    }
+/// Whether it is plain to see that all of `text` is printable. True for every real trace id.
+fn is_plain(text: &str) -> bool {
+    // Without an early way out, so that it runs over many bytes at once.
+    text.bytes()
+        .fold(true, |all, b| all & matches!(b, b' '..=b'~'))
 }
 
 /// At most `max_chars` characters of `text`, all printable, for a text that can't hold a secret.
@@ -143,150 +80,29 @@ fn cut(text: &str, max_chars: usize, ranges: &[Range<usize>]) -> String {
     shown
 }
 
-/// Whether it begins as a JWT does: with `{"`, `{ "` or `{` and a line break in base64.
-fn begins_jwt(text: &str) -> bool {
-    ["eyJ", "eyA", "ewo"]
-        .iter()
-        .any(|start| text.starts_with(start))
-}
-
-/// The length of a JWT's first bytes and the base64url characters and dots after it. Dots are not counted, so that a token
-/// that the server cut is found, too.
-fn jwt_len(text: &str) -> Option<usize> {
-    if !begins_jwt(text) {
-        return None;
-    }
-    let mut len = 0;
-    loop {
-        len += match text.as_bytes()[len..] {
-            [
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.',
-                ..,
-            ] => 1,
-            // A dot, percent-encoded.
-            [b'%', b'2', b'E' | b'e', ..] => 3,
-            _ => break,
-        };
-    }
-    (len >= MIN_JWT_BYTES).then_some(len)
-}
-
 /// A character that stands in one line as it is, or the mark for one that would move the cursor, hide, or turn the
 /// reading direction.
 fn printable(c: char) -> char {
-    // `escape_debug` knows which are printable; it also escapes these three, which are.
-    if c.is_ascii_graphic() || c == ' ' || c.escape_debug().len() == 1 {
+    // `escape_debug` knows, but takes long: about 500 instructions for each Chinese character.
+    if is_common(c) || c.escape_debug().len() == 1 {
         c
     } else {
         char::REPLACEMENT_CHARACTER
     }
 }
 
-/// How many bytes at the start of `text` spell `secret` in one encoding, or so much of it that it must be one that the
-/// server cut.
-fn encoded_len(text: &str, secret: &str, decode: Decode) -> Option<usize> {
-    let (text, mut wanted) = (text.as_bytes(), secret.as_bytes());
-    let mut len = 0;
-    while let [expected, ..] = *wanted {
-        let spelled = decode(&text[len..], expected)
-            .and_then(|unit| Some((wanted.strip_prefix(&unit.bytes[..unit.len])?, unit.consumed)));
-        match spelled {
-            Some((rest, consumed)) => {
-                wanted = rest;
-                len += consumed;
-            }
-            None => break,
-        }
-    }
-    let spelled = secret.len() - wanted.len();
-    if wanted.is_empty() || spelled >= MIN_PART_BYTES {
-        return Some(len);
-    }
-    // The text may end here, perhaps in the middle of an escape.
-    let ends = match text[len..] {
-        [] => true,
-        [b'%', ref rest @ ..] => rest.len() < 2,
-        [b'\\', ref rest @ ..] => rest.len() < 5,
-        _ => false,
-    };
-    (ends && spelled >= MIN_CUT_BYTES).then_some(text.len())
-}
-
-/// Reads the first unit of an encoded text, where the secret goes on with the byte `expected`.
-type Decode = fn(text: &[u8], expected: u8) -> Option<Unit>;
-
-/// The bytes that a piece of encoded text stands for.
-struct Unit {
-    bytes: [u8; 4],
-    len: usize,
-    consumed: usize,
-}
-
-impl Unit {
-    fn byte(byte: u8, consumed: usize) -> Self {
-        let bytes = [byte, 0, 0, 0];
-        Self {
-            bytes,
-            len: 1,
-            consumed,
-        }
-    }
-}
-
-fn raw(text: &[u8], _: u8) -> Option<Unit> {
-    text.first().map(|byte| Unit::byte(*byte, 1))
-}
-
-fn json_escaped(text: &[u8], expected: u8) -> Option<Unit> {
-    match text {
-        [b'\\', b'u', ..] => {
-            let first = hex(text.get(2..6)?)?;
-            let pair = [first, low_surrogate(first, text).unwrap_or_default()];
-            let c = char::decode_utf16(pair).next()?.ok()?;
-            let mut bytes = [0; 4];
-            let len = c.encode_utf8(&mut bytes).len();
-            Some(Unit {
-                bytes,
-                len,
-                consumed: 6 * c.len_utf16(),
-            })
-        }
-        [b'\\', escaped @ (b'"' | b'\\' | b'/'), ..] => Some(Unit::byte(*escaped, 2)),
-        // No other escape stands for a character that a secret may hold.
-        [b'\\', ..] => None,
-        _ => raw(text, expected),
-    }
-}
-
-/// The second half of a pair of `\uXXXX` escapes, where `first` begins one.
-fn low_surrogate(first: u16, text: &[u8]) -> Option<u16> {
-    let escape = text.get(6..12)?.strip_prefix(b"\\u")?;
-    (0xd800..0xdc00).contains(&first).then(|| hex(escape))?
-}
-
-fn percent_encoded(text: &[u8], expected: u8) -> Option<Unit> {
-    match text {
-        [b'%', high, low, ..] if hex(&[*high, *low]).is_some() => {
-            let byte = hex(&[*high, *low])?.to_be_bytes()[1];
-            Some(Unit::byte(byte, 3))
-        }
-        // Forms write a blank as a plus sign; elsewhere that stands for itself.
-        [b'+', ..] if expected == b' ' => Some(Unit::byte(b' ', 1)),
-        _ => raw(text, expected),
-    }
-}
-
-fn hex(digits: &[u8]) -> Option<u16> {
-    digits.iter().try_fold(0, |value: u16, digit| {
-        let digit = char::from(*digit).to_digit(16)?;
-        value
-            .checked_mul(16)?
-            .checked_add(u16::try_from(digit).ok()?)
-    })
+/// Whether it is in ASCII, a Chinese character or full-width punctuation, and so printable: the platform writes in these.
+fn is_common(c: char) -> bool {
+    matches!(
+        c,
+        ' '..='~' | '\u{3001}'..='\u{301f}' | '\u{4e00}'..='\u{9fff}' | '\u{ff01}'..='\u{ff60}'
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     fn shown(secret: &str, text: &str) -> String {
@@ -413,6 +229,18 @@ mod tests {
     }
 
     #[test]
+    fn eight_bytes_from_anywhere_in_a_secret_are_redacted() {
+        let secret = "0123456789/abcdef";
+        for text in ["23456789", "9%2Fabcdef", r"3456789\/ab", "/abcdef"] {
+            let expected = if text == "/abcdef" { text } else { "***" };
+            assert_eq!(shown(secret, &format!("<{text}>")), format!("<{expected}>"));
+        }
+        // Where escapes stand for several bytes each, nothing of the secret is left behind them.
+        assert_eq!(shown("密密密x", r"<\u5bc6\u5bc6\u5bc6x>"), "<***>");
+        assert_eq!(shown("x密密密", r"<\u5bc6\u5bc6\u5bc6>"), "<***>");
+    }
+
+    #[test]
     fn a_long_text_is_cut_to_its_bound_with_a_mark() {
         let redactor = Redactor::new("q", &[]);
         assert_eq!(redactor.show("请求太频繁", 5), "请求太频繁");
@@ -429,6 +257,16 @@ mod tests {
             "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}z"
         );
         assert_eq!(shown("q", r#"'"\ ~é密🔑"#), r#"'"\ ~é密🔑"#);
+    }
+
+    #[test]
+    fn common_characters_are_printable() {
+        let common: Vec<char> = ('\0'..=char::MAX).filter(|c| is_common(*c)).collect();
+        assert_eq!(common.len(), 95 + 31 + 20_992 + 96);
+        for c in common {
+            let printable = c.escape_debug().len() == 1 || ['"', '\'', '\\'].contains(&c);
+            assert!(printable, "{c:?}");
+        }
     }
 
     #[test]

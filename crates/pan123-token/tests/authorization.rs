@@ -1,7 +1,7 @@
 //! Which business calls get a token, and which one.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use pan123_token::http::{HeaderMap, Request};
+use pan123_token::http::{HeaderMap, Request, Uri};
 use pan123_token::{AccessToken, Authorization, BaseUrl, OffsetDateTime, Origins};
 
 const URI: &str = "https://open-api.123pan.com/api/v1/user/info";
@@ -68,20 +68,20 @@ fn a_call_that_its_caller_authorizes_gets_none() {
 }
 
 #[test]
-fn a_call_is_repeated_with_another_token_only() {
-    let repeat = |token_again: AccessToken| {
+fn a_call_is_retried_with_another_token_only() {
+    let retry = |token_again: AccessToken| {
         let mut request = request(URI, &[]);
         let authorization = authorization(&request).unwrap();
         let authorized = authorization.authorize(request.headers_mut(), &token("a.b.c", 1));
-        let repeat = authorized.repeat(request.headers_mut(), &token_again);
-        (repeat, carried(request.headers()).join(" "))
+        let retried = authorized.retry(request.headers_mut(), &token_again);
+        (retried, carried(request.headers()).join(" "))
     };
     let unchanged = (false, "Bearer a.b.c open_platform".to_owned());
-    assert_eq!(repeat(token("a.b.c", 1)), unchanged);
+    assert_eq!(retry(token("a.b.c", 1)), unchanged);
     // The same token with another expiry is the one that was rejected.
-    assert_eq!(repeat(token("a.b.c", 2)), unchanged);
+    assert_eq!(retry(token("a.b.c", 2)), unchanged);
     let changed = (true, "Bearer d.e.f open_platform".to_owned());
-    assert_eq!(repeat(token("d.e.f", 1)), changed);
+    assert_eq!(retry(token("d.e.f", 1)), changed);
 }
 
 #[test]
@@ -90,9 +90,26 @@ fn headers_kept_from_before_the_first_attempt_will_do() {
     let mut kept = request.headers().clone();
     let authorization = authorization(&request).unwrap();
     let authorized = authorization.authorize(request.headers_mut(), &token("a.b.c", 1));
-    assert!(authorized.repeat(&mut kept, &token("d.e.f", 1)));
+    assert!(authorized.retry(&mut kept, &token("d.e.f", 1)));
     assert_eq!(carried(&kept), ["Bearer d.e.f", "open_platform"]);
     assert_eq!(kept["accept"], "*/*");
+}
+
+#[test]
+fn a_client_with_request_types_of_its_own_needs_no_request() {
+    let origins = Origins::of(&BaseUrl::default());
+    let mut headers = HeaderMap::new();
+    let uri: Uri = URI.parse().unwrap();
+    let authorization = Authorization::of_parts(&uri, &headers, &origins).unwrap();
+    let authorized = authorization.authorize(&mut headers, &token("a.b.c", 1));
+    assert_eq!(carried(&headers), ["Bearer a.b.c", "open_platform"]);
+    // It carries one now.
+    assert!(Authorization::of_parts(&uri, &headers, &origins).is_none());
+    assert!(authorized.retry(&mut headers, &token("d.e.f", 1)));
+    assert_eq!(carried(&headers), ["Bearer d.e.f", "open_platform"]);
+
+    let elsewhere: Uri = "https://upload.example/part".parse().unwrap();
+    assert!(Authorization::of_parts(&elsewhere, &HeaderMap::new(), &origins).is_none());
 }
 
 #[test]

@@ -79,6 +79,22 @@ fn each_line_of_the_judgement_has_its_kind() {
 }
 
 #[test]
+fn parts_of_a_response_get_the_same_verdict() {
+    for (status, body) in [(200, GRANT), (503, GRANT), (200, r#"{"code":5}"#)] {
+        let response = Response::builder()
+            .status(status)
+            .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
+            .body(body)
+            .unwrap();
+        let (status, headers) = (response.status(), response.headers());
+        assert_eq!(
+            operation().parse_parts(status, headers, body.as_bytes()),
+            operation().parse_response(&response)
+        );
+    }
+}
+
+#[test]
 fn a_reply_that_broke_off_is_judged_by_a_bad_status_and_by_no_other() {
     let judge = |status: u16| {
         let response = Response::builder()
@@ -284,7 +300,12 @@ fn every_string_in_data_may_be_a_token_and_no_key_is() {
     );
     assert_eq!(shown("eightish", r#""eightish""#), "***");
     assert_eq!(shown("sevenis", r#""sevenis""#), "sevenis");
-    // So is an `accessToken`, however short, and wherever it stands.
+    // Nor is what no header could carry: a sentence may repeat the message.
+    assert_eq!(
+        shown("no such file: x", r#""no such file: x""#),
+        "no such file: x"
+    );
+    // An `accessToken` is one, however short, and wherever it stands.
     assert_eq!(
         shown("issued abc", r#"{"accessToken":"abc"}"#),
         "issued ***"
@@ -363,4 +384,56 @@ fn the_request_is_the_documented_one() {
     );
     let elsewhere = operation().with_base_url("https://example.com".parse().unwrap());
     assert_eq!(elsewhere.base_url().as_str(), "https://example.com");
+}
+
+#[test]
+fn an_unknown_key_may_be_anything() {
+    for key in [
+        r"\ud83d",
+        r"\udd11\ud83d",
+        r"code\ud83d",
+        r"\u0000",
+        "",
+        "密",
+    ] {
+        let body = |code: &str| format!(r#"{{"{key}":"\ud83d","code":{code},"message":"why"}}"#);
+        let kind = |code: &str| judge(200, &body(code)).unwrap_err().kind();
+        assert_eq!(kind("429"), ErrorKind::RateLimited, "{key}");
+        assert_eq!(kind("5"), ErrorKind::Refused, "{key}");
+        assert_eq!(kind("0"), ErrorKind::Malformed, "{key}");
+        assert!(token_rejected(&Response::new(body("401"))), "{key}");
+    }
+    // It is no JSON all the same.
+    for key in ["\n", "\t", "\u{0}", r"\x", r"\u12", r"\ud83"] {
+        let body = format!(r#"{{"{key}":1,"code":5}}"#);
+        let error = judge(200, &body).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotApi, "{key:?}");
+    }
+}
+
+#[test]
+fn a_code_that_64_bits_do_not_hold_is_refused_without_its_number() {
+    for code in [
+        "9223372036854775808",
+        "-9223372036854775809",
+        r#""9223372036854775808""#,
+        "100000000000000000000000000000000000000000000",
+    ] {
+        let error = judge(200, &format!(r#"{{"code":{code},"message":"why"}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{code}");
+        assert_eq!((error.code(), error.message()), (None, Some("why")));
+        // The status decides as it does for any code.
+        let error = judge(503, &format!(r#"{{"code":{code}}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{code}");
+    }
+    for code in [
+        "1e30",
+        "9223372036854775808.0",
+        r#""9223372036854775808x""#,
+        r#""-""#,
+        r#""""#,
+    ] {
+        let error = judge(200, &format!(r#"{{"code":{code}}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotApi, "{code}");
+    }
 }

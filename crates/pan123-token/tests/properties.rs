@@ -84,6 +84,44 @@ proptest! {
     }
 
     #[test]
+    fn no_eight_bytes_of_the_secret_are_shown_however_the_server_writes_them(
+        (secret, text) in "[!-~密é]{8,40}".prop_flat_map(|secret| {
+            let chars: Vec<char> = secret.chars().collect();
+            let piece = (0..chars.len() - 7, 8..=chars.len()).prop_flat_map(move |(start, len)| {
+                let end = chars.len().min(start + len);
+                around(&chars[start..end].iter().collect::<String>())
+            });
+            (Just(secret), piece)
+        }),
+    ) {
+        let operation = GetAccessToken::new(Credentials::new("id", &*secret).unwrap());
+        let body = serde_json::json!({ "code": 1, "message": text, "x-traceID": text }).to_string();
+        let error = operation.parse_response(&Response::new(body)).unwrap_err();
+        for shown in [error.message().unwrap(), error.trace_id().unwrap()] {
+            for piece in secret.as_bytes().windows(8) {
+                let is_shown = shown.as_bytes().windows(8).any(|eight| eight == piece);
+                prop_assert!(!is_shown, "{secret} in {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_texts_that_share_much_with_the_secret_show_no_piece_of_it(
+        secret in "[ab]{1,20}",
+        token in "[ab]{1,20}",
+        text in "[ab]{0,60}",
+    ) {
+        let operation = GetAccessToken::new(Credentials::new("id", &*secret).unwrap());
+        let body = serde_json::json!({ "code": 1, "message": text, "data": { "accessToken": token } });
+        let error = operation.parse_response(&Response::new(body.to_string())).unwrap_err();
+        let shown = error.message().unwrap();
+        prop_assert!(!shown.contains(&secret) && !shown.contains(&token), "{}", shown);
+        for piece in secret.as_bytes().windows(8) {
+            prop_assert!(!shown.as_bytes().windows(8).any(|it| it == piece), "{}", shown);
+        }
+    }
+
+    #[test]
     fn texts_that_share_much_with_the_secret_and_the_token_show_neither(
         secret in "[密寇éèa%\\\\]{1,12}",
         token in "[密寇éèa%\\\\]{1,12}",

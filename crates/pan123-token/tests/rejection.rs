@@ -1,8 +1,15 @@
 //! The verdict on a token, from a body that passes by.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the time that the core takes is what is tested"
+)]
+
+use std::time::{Duration, Instant};
 
 use pan123_token::http::Response;
-use pan123_token::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected};
+use pan123_token::{MAX_REJECTION_BYTES, RejectionWatch, token_rejected, token_rejected_parts};
 use proptest::prelude::*;
 
 const REJECTION: &str = r#"{"code":401,"message":"access_token无效","data":null}"#;
@@ -87,11 +94,11 @@ fn what_cannot_be_a_rejection_is_wanted_no_more() {
     assert!(wanted(200, None, &[]));
     assert!(wanted(200, Some(4096), &[]));
     assert!(!wanted(200, Some(4097), &[]));
-    // It may turn out to have no body.
+    // It may turn out to have no body; but not once some of it has come.
     assert!(wanted(401, Some(4097), &[]));
+    assert!(!wanted(401, Some(4097), &[b"{"]));
 
     assert!(wanted(200, None, &[b"", b" \t\r\n", b"{"]));
-    assert!(wanted(200, None, &[b"{\"code\"", b"<"]));
     for start in [
         &b"[{"[..],
         b"<html>",
@@ -113,9 +120,66 @@ fn what_cannot_be_a_rejection_is_wanted_no_more() {
 }
 
 #[test]
-fn a_short_json_body_of_known_length_may_be_read_ahead() {
-    let may_be = |content_type: &str, length: Option<u64>| {
-        RejectionWatch::new(&head(200, content_type), length).may_be_read_ahead()
+fn a_body_is_wanted_as_long_as_its_code_is_open() {
+    // Told after the last of these bytes, and not before.
+    for body in [
+        r#"{"code":0,"#,
+        r#"{"code":402,"#,
+        r#"{"code":4010,"#,
+        r#"{"code":401.0,"#,
+        r#"{"code":"0","#,
+        r#"{"code":null,"#,
+        r#"{"code":{"code":401},"#,
+        r#"{"code":0}"#,
+        r#" { "code" : 0 ,"#,
+        r#"{"cod\u0065":0,"#,
+        r#"{"data":{"code":401,"list":[[],{"a":"}"}]},"code":1,"#,
+        r#"{"code":401,"code":401,"#,
+        r#"{"message":"ok"}"#,
+        r#"{"message":"密","code":0,"#,
+        r#"{"code":401}{"#,
+        r#"{"code","#,
+    ] {
+        let mut watch = watch(200, None);
+        let (last, before) = body.as_bytes().split_last().unwrap();
+        for byte in before {
+            watch.push(&[*byte]);
+            assert!(watch.wants_more(), "{body}: at {}", char::from(*byte));
+        }
+        watch.push(&[*last]);
+        assert!(!watch.wants_more(), "{body}");
+
+        // In one piece, and with more behind it.
+        let mut watch = RejectionWatch::new(&head(200, ""), None);
+        watch.push(body.as_bytes());
+        assert!(!watch.wants_more(), "{body}");
+    }
+    for body in [
+        REJECTION,
+        r#"{"code":401"#,
+        r#"{"code":401,"#,
+        r#"{"code":"401","#,
+        r#"{"code":"\u0034\u00301","#,
+        r#"{"cod\u0065":401,"#,
+        r#"{"\ud83d":"\ud83d","code":401,"#,
+        r#"{"data":{"list":[0,1,2],"code":0},"#,
+        r#"{"code":401}  "#,
+    ] {
+        for size in [1, 3, 100] {
+            let mut watch = watch(200, None);
+            for chunk in body.as_bytes().chunks(size) {
+                watch.push(chunk);
+            }
+            assert!(watch.wants_more(), "{body}");
+        }
+    }
+}
+
+#[test]
+fn what_may_be_a_rejection_is_read_ahead() {
+    let may_be = |status: u16, content_type: &str, length: Option<u64>| {
+        let watch = RejectionWatch::new(&head(status, content_type), length);
+        watch.may_be_read_ahead()
     };
     for json in [
         "application/json",
@@ -125,15 +189,17 @@ fn a_short_json_body_of_known_length_may_be_read_ahead() {
         "application/problem+json",
         "text/json",
     ] {
-        assert!(may_be(json, Some(0)), "{json}");
-        assert!(may_be(json, Some(4096)), "{json}");
-        assert!(!may_be(json, Some(4097)), "{json}");
-        assert!(!may_be(json, None), "{json}");
+        for length in [None, Some(0), Some(4096)] {
+            assert!(may_be(200, json, length), "{json}");
+            assert!(may_be(401, json, length), "{json}");
+        }
+        assert!(!may_be(200, json, Some(4097)), "{json}");
     }
     for other in [
         "",
         "json",
         "text/html",
+        "text/plain",
         "text/html; x=application/json",
         "application/x-ndjson",
         "application/json-seq",
@@ -141,17 +207,62 @@ fn a_short_json_body_of_known_length_may_be_read_ahead() {
         "application/octet-stream",
         "application/\u{e9}json",
     ] {
-        // There is nothing to wait for.
-        assert!(may_be(other, Some(0)), "{other}");
-        assert!(!may_be(other, Some(1)), "{other}");
-        assert!(!may_be(other, None), "{other}");
+        for length in [None, Some(1), Some(4096)] {
+            assert!(!may_be(200, other, length), "{other}");
+            // Whatever it is called: gateways say text/plain, or nothing.
+            assert!(may_be(401, other, length), "{other}");
+        }
     }
+}
+
+#[test]
+fn reading_ahead_ends_with_the_question() {
+    let mut watch = RejectionWatch::new(&head(200, "application/json"), None);
+    watch.push(br#"{"data":[],"#);
+    assert!(watch.may_be_read_ahead());
+    watch.push(br#""code":0,"#);
+    assert!(!watch.may_be_read_ahead());
+
+    let mut watch = RejectionWatch::new(&head(401, "text/html"), None);
+    assert!(watch.may_be_read_ahead());
+    watch.push(b"<html>");
+    assert!(!watch.may_be_read_ahead());
+}
+
+#[test]
+fn a_body_byte_by_byte_costs_no_time() {
+    // Each chunk may be the one that ends the question.
+    let values = format!(r#"{{"a":[{}"#, "1,".repeat(2040));
+    let strings = format!(r#"{{"a":"{}"#, "401},".repeat(815));
+    for body in [values, strings] {
+        assert!((4000..4096).contains(&body.len()));
+        let mut watch = watch(200, None);
+        let start = Instant::now();
+        for byte in body.as_bytes() {
+            watch.push(&[*byte]);
+        }
+        assert!(watch.wants_more());
+        assert!(start.elapsed() < Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn parts_of_a_response_get_the_same_verdict() {
+    let unauthorized = head(401, "application/json");
+    let (status, headers) = (unauthorized.status(), unauthorized.headers());
+    assert!(token_rejected_parts(status, b""));
+    assert!(token_rejected_parts(status, REJECTION.as_bytes()));
+    assert!(!token_rejected_parts(status, b"<html>"));
+    let mut watch = RejectionWatch::of_parts(status, headers, None);
+    assert!(watch.may_be_read_ahead());
+    watch.push(REJECTION.as_bytes());
+    assert!(watch.finish());
 }
 
 #[test]
 fn debug_shows_nothing_of_what_passed_by() {
     let mut watch = watch(200, None);
-    watch.push(b"{SENTINEL");
+    watch.push(b"{\"SENTINEL");
     assert_eq!(
         format!("{watch:?}"),
         "RejectionWatch { wants_more: true, .. }"

@@ -1,7 +1,7 @@
 //! Rejections: reported, and repeated where that is wanted and possible.
 
 use http_body_util::BodyExt;
-use pan123_token_hyper::http::Response;
+use pan123_token_hyper::http::{Response, StatusCode};
 use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, Rejection, TokenProvider};
 use tower::{Layer, ServiceExt};
 
@@ -155,12 +155,40 @@ async fn a_call_made_with_a_token_that_is_gone_is_repeated_with_the_one_at_hand(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rejection_of_any_length_and_form_is_read_beforehand_and_repeated() {
+    let cut = || Frames::new([data(&REJECTION[..9]), data(&REJECTION[9..])]);
+    let of_type = |content_type: &str| {
+        let response = Response::builder().status(401);
+        let response = response.header("content-type", content_type);
+        response.body(cut()).unwrap()
+    };
+    let mut untyped = Response::new(cut());
+    *untyped.status_mut() = StatusCode::UNAUTHORIZED;
+    for response in [
+        reply(200, cut()),
+        reply(401, cut()),
+        of_type("text/plain"),
+        untyped,
+        reply(200, cut().ending_early()),
+    ] {
+        let (provider, ..) = set_up_with_old_token().await;
+        let api = Api::new([response, json(200, SUCCESS)]);
+        let response = repeating(&provider)
+            .layer(api.clone())
+            .oneshot(get(URI))
+            .await
+            .unwrap();
+        assert_eq!(text(response).await, SUCCESS);
+        assert_eq!(api.calls().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reply_that_is_not_read_beforehand_is_reported_and_not_repeated() {
-    let unannounced = Frames::new([data(&REJECTION[..9]), data(&REJECTION[9..])]);
     let plain = Response::new(Frames::new([data(REJECTION)]).of_length(REJECTION.len()));
     // The caller of a body that says where it ends stops there.
-    let ends_early = Frames::new([data(REJECTION)]).ending_early();
-    for response in [reply(401, unannounced), plain, reply(200, ends_early)] {
+    let ends_early = Response::new(Frames::new([data(REJECTION)]).ending_early());
+    for response in [plain, ends_early] {
         let (provider, ..) = set_up_with_old_token().await;
         let api = Api::new([response]);
         let response = repeating(&provider)
