@@ -50,8 +50,9 @@ async fn a_token_that_was_taken_offline_is_replaced(rejection: Rejection) {
 
     // Right after a renewal, it isn't worth another: the caller gets what the platform said.
     evict();
+    let before = emulator.requests().len();
     assert_eq!(call().await, json!(401));
-    assert_eq!(emulator.token_requests(), 2);
+    assert_eq!(emulator.requests().len(), before + 1);
 }
 
 #[tokio::test]

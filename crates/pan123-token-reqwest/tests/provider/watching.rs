@@ -179,13 +179,17 @@ async fn a_reply_is_passed_on_before_it_ends() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_while_it_is_read_ahead_fails_where_it_is_read() {
-    let reply = "HTTP/1.1 401 x\r\ncontent-length: 90\r\nconnection: close\r\n\r\n{\"code\":401,";
-    let server = rejecting(move |stream| write(stream, reply));
+    // What came of it would be a rejection by itself.
+    let length = REJECTION.len() + 1;
+    let reply = format!(
+        "HTTP/1.1 401 x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{REJECTION}"
+    );
+    let server = rejecting(move |stream| write(stream, &reply));
     let provider = aged(&server).await;
     let request = client().get(format!("{}/call", server.url()));
     let mut response = provider.send(request).await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(response.chunk().await.unwrap().unwrap(), "{\"code\":401,");
+    assert_eq!(response.chunk().await.unwrap().unwrap(), REJECTION);
     response.chunk().await.unwrap_err();
     // Nothing that came whole says that the token is none.
     assert_eq!(provider.token().await.unwrap().secret(), "token-1");
