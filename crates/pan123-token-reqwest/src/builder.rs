@@ -58,7 +58,7 @@ impl TokenProviderBuilder {
         self.set(|settings| settings.timeout(timeout))
     }
 
-    /// Tells the time; a [`SystemClock`] unless set. How long is waited is tokio's business all the same.
+    /// The clock; a [`SystemClock`] unless set. Waiting goes by tokio's timers all the same.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         self.set(|settings| settings.clock(clock))
     }

@@ -29,8 +29,8 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 ///
-/// When the way there failed, or the reply is no grant. An error of TLS is told apart where the client reports it as rustls
-/// does; else it comes as [`FetchError::Connect`].
+/// When the way there failed, or the reply is no grant. An error of TLS is [`FetchError::Tls`] where the client reports it as
+/// rustls does, else [`FetchError::Connect`].
 pub async fn fetch(
     client: &Client,
     operation: &GetAccessToken,
@@ -75,7 +75,7 @@ async fn exchange(
     head_received: &mut Option<Response<()>>,
 ) -> Result<Grant, FetchError> {
     let failed = |error: reqwest::Error| fetch_error(operation, &error.without_url());
-    // Wiped once the last part of it is sent; and wrapped, so that reqwest can't repeat it to another server.
+    // Wiped once the last part of it is sent; and wrapped, so that reqwest can't send it again to another server.
     let body = |body| Body::wrap(Full::new(Bytes::from_owner(Zeroizing::new(body))));
     let request = Request::try_from(operation.request().map(body)).map_err(failed)?;
     let url = request.url().clone();
@@ -128,6 +128,6 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let Some(io) = error.downcast_ref::<io::Error>() else {
         return error.source().is_some_and(is_tls);
     };
-    // `source()` of an I/O error passes over the error inside.
+    // `source()` of an I/O error leaves out the error inside.
     io.kind() == io::ErrorKind::InvalidData || io.get_ref().is_some_and(|inner| is_tls(inner))
 }

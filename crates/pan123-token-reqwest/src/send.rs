@@ -94,7 +94,7 @@ impl TokenProvider {
         let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
         let mut body = WatchedBody::new(body, watch, (token.clone(), self.provider.clone()));
         let rejected = body.read_ahead().await;
-        // How reqwest is told the URL of a response that is put together.
+        // This is how a response that is put together gets its URL.
         if let Ok(marked) = http::Response::builder().url(url).body(()) {
             parts.extensions.extend(marked.into_parts().0.extensions);
         }

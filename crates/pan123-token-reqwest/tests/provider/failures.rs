@@ -119,7 +119,7 @@ async fn a_platform_that_takes_too_long_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn what_broke_an_exchange_is_told_apart() {
+async fn the_kind_of_an_error_says_how_far_the_exchange_got() {
     let limit = Duration::from_secs(5);
     let fail = async |url: &str| fetch(&client(), &operation(url), limit).await.unwrap_err();
 
@@ -147,7 +147,7 @@ async fn what_broke_an_exchange_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_reply_is_read_no_further_than_its_limit_and_judged_by_its_status_where_it_breaks_off() {
+async fn a_reply_is_read_no_further_than_its_limit_and_classified_by_its_status_where_it_breaks_off() {
     let emulator = Emulator::builder().start().unwrap();
     emulator.inject("oversize:1000000".parse().unwrap());
     let operation = |url: &str| {
