@@ -147,7 +147,7 @@ async fn the_kind_of_an_error_says_how_far_the_exchange_got() {
 }
 
 #[tokio::test]
-async fn a_reply_is_read_no_further_than_its_limit_and_classified_by_its_status_where_it_breaks_off() {
+async fn a_reply_is_read_up_to_its_limit_and_classified_by_its_status_where_it_breaks_off() {
     let emulator = Emulator::builder().start().unwrap();
     emulator.inject("oversize:1000000".parse().unwrap());
     let operation = |url: &str| {
