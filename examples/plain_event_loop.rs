@@ -4,12 +4,13 @@
 //! It speaks plain HTTP, to an emulator on this host. For the platform itself, put TLS (rustls' `Connection` is sans-IO, too)
 //! between the socket and the bytes.
 
+mod http1;
+
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use pan123_token::http::{Request, Response, header::HOST};
 use pan123_token::{
     BaseUrl, Cause, Credentials, FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES,
 };
@@ -75,7 +76,7 @@ impl Exchange {
         // On this host it takes no time; elsewhere a non-blocking connect is the system's `connect(2)`.
         let socket = TcpStream::connect((host.host(), host.port_u16().unwrap_or(80)))?;
         socket.set_nonblocking(true)?;
-        let unsent = bytes(&request, host.as_str());
+        let unsent = http1::bytes(&request);
         let received = Vec::new();
         Ok(Self {
             ticket,
@@ -101,7 +102,7 @@ impl Exchange {
         loop {
             match self.socket.read(&mut buffer) {
                 // The request asked for the end of the connection behind the reply.
-                Ok(0) => return Some(response(&self.received, operation)),
+                Ok(0) => return Some(http1::grant(&self.received, operation)),
                 Ok(read) if self.received.len() <= 2 * MAX_RESPONSE_BYTES => {
                     self.received.extend_from_slice(&buffer[..read]);
                 }
@@ -110,41 +111,4 @@ impl Exchange {
             }
         }
     }
-}
-
-/// The request in HTTP/1.1.
-fn bytes(request: &Request<Vec<u8>>, host: &str) -> Vec<u8> {
-    let (method, uri) = (request.method(), request.uri());
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let length = request.body().len();
-    let mut bytes = format!(
-        "{method} {path} HTTP/1.1\r\n{HOST}: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n"
-    )
-    .into_bytes();
-    for (name, value) in request.headers() {
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(request.body());
-    bytes
-}
-
-/// What the core makes of the reply.
-fn response(received: &[u8], operation: &GetAccessToken) -> Result<Grant, FetchError> {
-    let no_http = |what: &str| FetchError::Body(Cause::from(what));
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut head = httparse::Response::new(&mut headers);
-    let Ok(httparse::Status::Complete(head_length)) = head.parse(received) else {
-        return Err(no_http("no whole head of an HTTP reply"));
-    };
-    let mut response = Response::builder().status(head.code.unwrap_or_default());
-    for header in &*head.headers {
-        response = response.header(header.name, header.value);
-    }
-    let body = &received[head_length..];
-    let response = response.body(body).map_err(|_| no_http("a bad head"))?;
-    Ok(operation.parse_response(&response)?)
 }

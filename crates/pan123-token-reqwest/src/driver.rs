@@ -1,0 +1,114 @@
+//! Where a provider's jobs run, and what they carry out.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use pan123_token_cache::{AsyncTokenStore, TokenStore};
+use pan123_token_provider::{Job, Place, StoreCall, Work};
+use reqwest::Client;
+use tokio::runtime::{Builder, Handle};
+use tokio::task::spawn_blocking;
+
+use crate::fetch::{fetch, fetch_once};
+
+#[derive(Default)]
+pub(crate) struct Driver {
+    /// That was brought.
+    pub(crate) client: Option<Client>,
+    pub(crate) store: Option<Store>,
+    /// Where jobs run, always.
+    pub(crate) runtime: Option<Handle>,
+}
+
+pub(crate) enum Store {
+    Blocking(Arc<dyn TokenStore>),
+    Async(Arc<dyn Calls>),
+}
+
+/// An [`AsyncTokenStore`], whose own futures have no common type.
+pub(crate) trait Calls: Send + Sync {
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+impl<S: AsyncTokenStore> Calls for S {
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(call.run_async(self))
+    }
+}
+
+impl Driver {
+    pub(crate) fn start(self: &Arc<Self>, job: Job, place: Place) {
+        let runtime = match (&self.runtime, &self.client, place) {
+            (Some(runtime), ..) => Some(runtime.clone()),
+            (None, Some(_), Place::Usual) => Handle::try_current().ok(),
+            _ => None,
+        };
+        match runtime {
+            Some(runtime) => drop(runtime.spawn(Arc::clone(self).carry_out(job, false))),
+            None => self.start_thread(job),
+        }
+    }
+
+    fn start_thread(self: &Arc<Self>, job: Job) {
+        // The thread comes first, and then gets the job: one that can't be started leaves it here.
+        let (give, take) = mpsc::channel();
+        let driver = Arc::clone(self);
+        let thread = thread::Builder::new()
+            .name("pan123-token".to_owned())
+            .spawn(move || take.recv().map(|job| driver.run(job)));
+        match thread {
+            Ok(_) => drop(give.send(job)),
+            Err(error) => job.could_not_start(&format!(
+                "no thread can be started for it: {error}; allow this process more threads"
+            )),
+        }
+    }
+
+    fn run(self: Arc<Self>, job: Job) {
+        match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => {
+                runtime.block_on(self.carry_out(job, true));
+                // A name that is still being resolved, say, is not waited for.
+                runtime.shutdown_background();
+            }
+            Err(error) => job.could_not_start(&format!(
+                "no runtime can be made for it: {error}; allow this process more open files"
+            )),
+        }
+    }
+
+    /// `alone` on its thread, it may block that.
+    async fn carry_out(self: Arc<Self>, mut job: Job, alone: bool) {
+        while let Some(work) = job.next() {
+            match work {
+                Work::Exchange(mut exchange) => {
+                    let (operation, timeout) = (exchange.operation(), exchange.timeout());
+                    let fetch = async {
+                        match &self.client {
+                            Some(client) => fetch(client, &operation, timeout).await,
+                            None => fetch_once(&operation, timeout).await,
+                        }
+                    };
+                    exchange.run(fetch).await;
+                }
+                Work::Store(call) => self.call_store(call, alone).await,
+            }
+        }
+    }
+
+    async fn call_store(&self, call: StoreCall, alone: bool) {
+        match &self.store {
+            Some(Store::Async(store)) => store.call(call).await,
+            Some(Store::Blocking(store)) if alone => call.run(&**store),
+            Some(Store::Blocking(store)) => {
+                let store = Arc::clone(store);
+                // It reports from in there: its runtime may end meanwhile.
+                let _ = spawn_blocking(move || call.run(&*store)).await;
+            }
+            // Dropped, it counts as the store's failure. There is no such call without a store.
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What an upload (V2) says, whatever client carries it: bodies, slices, and what is made of replies.
+
+use std::error::Error;
+
+use md5::{Digest, Md5};
+use pan123_token::{BaseUrl, Origins};
+use serde_json::{Value, json};
+
+/// The calls, in their order. The slices go to another host than the others.
+pub(crate) const DOMAIN: &str = "/upload/v2/file/domain";
+pub(crate) const CREATE: &str = "/upload/v2/file/create";
+pub(crate) const SLICE: &str = "/upload/v2/file/slice";
+pub(crate) const COMPLETE: &str = "/upload/v2/file/upload_complete";
+
+/// The upload hosts that this program trusts with its token: the documented ones, and one of the user's (of an emulator).
+/// No reply adds to them.
+pub(crate) fn trusted_hosts() -> Result<Vec<BaseUrl>, Box<dyn Error>> {
+    let documented = [
+        "https://openapi-upload.123pan.com",
+        "https://openapi-upload.123242.com",
+    ];
+    let own = std::env::var("PAN123_UPLOAD_HOST").ok();
+    let hosts = documented.into_iter().map(str::to_owned).chain(own);
+    Ok(hosts.map(|host| host.parse()).collect::<Result<_, _>>()?)
+}
+
+/// The first of the servers that a reply names which this program trusts.
+pub(crate) fn trusted(servers: &Value, hosts: &[BaseUrl]) -> Result<BaseUrl, Box<dyn Error>> {
+    let servers = servers.as_array().ok_or("no servers in the reply")?;
+    for server in servers.iter().filter_map(Value::as_str) {
+        let uri = server.parse()?;
+        if let Some(host) = hosts.iter().find(|host| Origins::of(host).contains(&uri)) {
+            return Ok(host.clone());
+        }
+    }
+    Err(format!("none of the upload hosts is trusted: {servers:?}").into())
+}
+
+/// The `data` of a reply.
+pub(crate) fn data(reply: &[u8]) -> Result<Value, Box<dyn Error>> {
+    let mut reply: Value = serde_json::from_slice(reply)?;
+    if reply["code"] != 0 {
+        let (code, message, trace_id) = (&reply["code"], &reply["message"], &reply["x-traceID"]);
+        return Err(format!("refused: code {code}, {message}, trace id {trace_id}").into());
+    }
+    Ok(reply["data"].take())
+}
+
+/// The body of [`CREATE`].
+pub(crate) fn create(name: &str, content: &[u8]) -> Value {
+    json!({"parentFileID": 0, "filename": name, "etag": md5(content), "size": content.len()})
+}
+
+/// A file that was created: what its slices are sent with.
+pub(crate) struct Created {
+    pub(crate) id: String,
+    slice_size: usize,
+    pub(crate) host: BaseUrl,
+}
+
+/// One slice, for the form of [`SLICE`].
+pub(crate) struct Slice {
+    pub(crate) fields: [(&'static str, String); 3],
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Created {
+    /// From the data of the reply to [`CREATE`]; `None` where the platform has the file already.
+    pub(crate) fn read(data: &Value, hosts: &[BaseUrl]) -> Result<Option<Self>, Box<dyn Error>> {
+        if data["reuse"] == true {
+            return Ok(None);
+        }
+        let id = data["preuploadID"]
+            .as_str()
+            .ok_or("no preuploadID in the reply")?;
+        let size = data["sliceSize"].as_u64().filter(|size| *size > 0);
+        Ok(Some(Self {
+            id: id.to_owned(),
+            slice_size: size.ok_or("no sliceSize in the reply")?.try_into()?,
+            host: trusted(&data["servers"], hosts)?,
+        }))
+    }
+
+    pub(crate) fn slices<'a>(&'a self, content: &'a [u8]) -> impl Iterator<Item = Slice> + 'a {
+        (1..)
+            .zip(content.chunks(self.slice_size))
+            .map(|(number, bytes)| Slice {
+                fields: [
+                    ("preuploadID", self.id.clone()),
+                    ("sliceNo", u32::to_string(&number)),
+                    ("sliceMD5", md5(bytes)),
+                ],
+                bytes: bytes.to_vec(),
+            })
+    }
+
+    /// The body of [`COMPLETE`].
+    pub(crate) fn complete(&self) -> Value {
+        json!({ "preuploadID": self.id })
+    }
+}
+
+fn md5(bytes: &[u8]) -> String {
+    let digest: [u8; 16] = Md5::digest(bytes).into();
+    format!("{:032x}", u128::from_be_bytes(digest))
+}
