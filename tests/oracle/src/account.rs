@@ -115,6 +115,8 @@ pub(crate) struct Account {
     pub(crate) failed_at: Option<Duration>,
     pub(crate) gaps: Vec<Duration>,
     pub(crate) maybe_issued: u32,
+    /// The same, with tokens that came and are of no use, and replies of a platform that is away.
+    pub(crate) spent: u32,
     pub(crate) store: StoreSeen,
     /// The lease that the next fetch may be drawn under.
     pub(crate) lease: Option<LeaseSeen>,
@@ -174,6 +176,7 @@ impl Account {
             failed_at: None,
             gaps: Vec::new(),
             maybe_issued: 0,
+            spent: 0,
             store: StoreSeen::default(),
             lease: None,
             holds_lease_until: None,
@@ -396,8 +399,15 @@ impl Account {
                     self.cooldown_until = self.cooldown_until.max(Some(self.not_before));
                 }
             }
-            FetchEnd::MaybeIssued => self.maybe_issued += 1,
-            FetchEnd::Useless => self.useless_at = Some(now.monotonic),
+            FetchEnd::MaybeIssued => {
+                self.maybe_issued += 1;
+                self.spent += 1;
+            }
+            FetchEnd::Useless => {
+                self.useless_at = Some(now.monotonic);
+                self.spent += 1;
+            }
+            FetchEnd::Unavailable => self.spent += 1,
             _ => {}
         }
         self.excuse(self.not_before.max(now.monotonic + self.longest_backoff()));
@@ -460,6 +470,7 @@ impl Account {
             return (FetchEnd::Late, None);
         }
         self.renewed();
+        self.refresh = Refresh::No;
         self.changed_at = now.monotonic;
         if self.shares {
             self.unsaved = Some(Unsaved {
@@ -479,6 +490,7 @@ impl Account {
         self.failed_at = None;
         self.gaps.clear();
         self.maybe_issued = 0;
+        self.spent = 0;
         self.refused_at = None;
         self.useless_at = None;
     }
@@ -623,6 +635,7 @@ impl Account {
         }
         if self.held == Some(token) {
             self.maybe_issued = self.maybe_issued.max(life.maybe_issued);
+            self.spent = self.spent.max(self.maybe_issued);
         }
         let current = self.held.filter(|_| self.serving);
         let newer = self
@@ -670,6 +683,7 @@ impl Account {
             self.due_since = None;
             let counted = self.lives_of(token).iter().map(|it| it.maybe_issued).max();
             self.maybe_issued = counted.unwrap_or(0);
+            self.spent = self.maybe_issued;
             if self.unsaved.as_ref().is_some_and(|it| it.token != token) {
                 self.unsaved = None;
             }
@@ -677,10 +691,8 @@ impl Account {
                 self.must_save = None;
             }
         }
-        match self.refresh {
-            Refresh::InsteadOf(unwanted) if unwanted != token => self.refresh = Refresh::No,
-            Refresh::Any => self.refresh = Refresh::InsteadOf(token),
-            _ => {}
+        if self.refresh == Refresh::Any {
+            self.refresh = Refresh::InsteadOf(token);
         }
     }
 

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::account::Refresh;
 use crate::clock::At;
 use crate::platform::TokenId;
 use crate::scenario::{HOUR, MINUTE};
@@ -61,7 +60,7 @@ impl World {
                 || process.job.is_some()
                 || (account.is_suspect(token) || account.unsaved.is_some())
                     && now.monotonic.saturating_sub(account.changed_at) < HOUR * 2
-                || account.refresh != Refresh::No
+                || account.wants_another()
                 || account
                     .holds_lease_until
                     .is_some_and(|until| now.monotonic < until)

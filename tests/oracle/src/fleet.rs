@@ -104,7 +104,7 @@ impl World {
         let account = judged.account();
         let leased = account.lease.is_some();
         let serving = account.held.filter(|_| account.serving);
-        let exempt = serving.is_none_or(|it| account.is_suspect(it)) || account.wants_another(now);
+        let exempt = serving.is_none_or(|it| account.is_suspect(it)) || account.wants_another();
         let policy = self.policy(process);
         let in_last_quarter = serving.is_some_and(|token| {
             let lives = account.lives_of(token);
@@ -198,7 +198,7 @@ impl World {
         let alone = bound * 2
             + policy.lease_term * 2
             + policy.store_timeout * 6
-            + policy.min_interval * turns
+            + (policy.min_interval + policy.lease_poll * 2) * turns
             + policy.store_patience * 2;
         let seeks = policy.backoff_cap * 2 + policy.store_timeout * 4 + lazy;
         let (own, with_store) = self.faults.excused(process);

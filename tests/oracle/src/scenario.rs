@@ -233,7 +233,7 @@ impl Scenario {
         if lifetime > HOUR {
             // Through two renewals, or three; the calm between them is skipped.
             scenario.faults_end = lifetime * random.pick(&[2, 3]) + HOUR;
-            scenario.skips_calm = true;
+            scenario.skips_calm = !faults.is_empty() || lifetime > DAY;
         }
         scenario.ends = scenario.faults_end + lifetime.clamp(10 * MINUTE, 2 * DAY).max(2 * HOUR);
         let window = scenario.hosts[0].policy.renewal_window.min(lifetime / 5);

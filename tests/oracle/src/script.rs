@@ -12,7 +12,7 @@ use pan123_token_cache::{
 
 use crate::judged::{Asked, Drawn, Judged, Ticket};
 use crate::platform::{access_token, date_of, reply_of, template_grant};
-use crate::rules::{Check, ensure};
+use crate::rules::{Broken, Check, ensure};
 use crate::scenario::{DAY, HOUR, MINUTE, SECOND};
 use crate::store::Answer;
 
@@ -41,7 +41,9 @@ pub fn check(script: &[u8]) {
         (Ok(first), Ok(second)) => {
             assert_eq!(first, second, "equal seeds and inputs, equal actions");
         }
-        (Err(broken), _) | (_, Err(broken)) => panic!("it breaks {broken}"),
+        (Err((broken, trace)), _) | (_, Err((broken, trace))) => {
+            panic!("{}\nit breaks {broken}", trace.join("\n"))
+        }
     }
 }
 
@@ -107,7 +109,7 @@ struct Script {
 
 impl Script {
     /// Leads a life as the script says, then one without faults, and says what the machine did.
-    fn run(script: &[u8]) -> Result<Vec<String>, crate::Broken> {
+    fn run(script: &[u8]) -> Result<Vec<String>, (Broken, Vec<String>)> {
         let mut bytes = Bytes(script.iter());
         let (kind, seed) = (bytes.digit(), bytes.digit());
         let policy = if kind / 2 % 2 == 1 {
@@ -131,16 +133,22 @@ impl Script {
             record: None,
             trace: Vec::new(),
         };
+        match world.live(&mut bytes) {
+            Ok(()) => Ok(world.trace),
+            Err(broken) => Err((broken, world.trace)),
+        }
+    }
+
+    fn live(&mut self, bytes: &mut Bytes<'_>) -> Check {
         for _ in 0..MAX_OPERATIONS {
             let Some(operation) = bytes.0.next().copied() else {
                 break;
             };
-            world.operate(operation, &mut bytes)?;
-            world.judged.token(world.now)?;
+            self.operate(operation, bytes)?;
+            self.judged.token(self.now)?;
         }
-        world.judged.shows_no_secret()?;
-        world.must_recover()?;
-        Ok(world.trace)
+        self.judged.shows_no_secret()?;
+        self.must_recover()
     }
 
     fn operate(&mut self, operation: u8, bytes: &mut Bytes<'_>) -> Check {
@@ -220,7 +228,7 @@ impl Script {
     }
 
     /// Returns the wait, if it is one.
-    fn poll_and_note(&mut self) -> Result<Option<(Moment, Reason)>, crate::Broken> {
+    fn poll_and_note(&mut self) -> Result<Option<(Moment, Reason)>, Broken> {
         let mut wait = None;
         match self.judged.poll(self.now)? {
             Drawn::Fetch(ticket) => {

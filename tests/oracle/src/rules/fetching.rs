@@ -82,7 +82,7 @@ impl Account {
         let policy = &self.policy;
         let lives = self.lives_of(held);
         let due = |life: &Life| life.left_at(now) <= life.window(policy);
-        if lives.iter().any(due) || self.wants_another(now) {
+        if lives.iter().any(due) || self.wants_another() {
             return Ok(());
         }
         if self.is_suspect(held) {
@@ -99,7 +99,7 @@ impl Account {
     }
 
     /// A caller asked for another token than the current one.
-    pub(crate) fn wants_another(&self, _: Moment) -> bool {
+    pub(crate) fn wants_another(&self) -> bool {
         match self.refresh {
             Refresh::No => false,
             Refresh::Any => true,
@@ -164,7 +164,7 @@ impl Account {
             && life.is_usable_at(now, policy)
             && !forced
             && life.left_at(now) > life.window(policy)
-            && self.refresh == Refresh::No;
+            && !self.wants_another();
         ensure(!fresh, 2, "needed", || {
             let left = life.left_at(now);
             format!("token {token} was read under the lease with {left:?} left")
@@ -211,7 +211,7 @@ impl Account {
             life.left_at(now) <= life.last_quarter(&self.policy)
                 || suspect && life.is_old_enough_at(now, &self.policy)
         };
-        let allowed = lives.iter().any(late) || self.wants_another(now);
+        let allowed = lives.iter().any(late) || self.wants_another();
         ensure(allowed, 11, "store-down-waits-for-the-last-quarter", || {
             let left = lives.first().map(|life| life.left_at(now));
             format!("a renewal past the store with {left:?} left")

@@ -25,6 +25,7 @@ impl Account {
                 || format!("{} calls at one instant", self.calls_at_once + 1),
             ),
             self.offers_at_once(step),
+            self.saves_first(step, now),
         ];
         match step {
             StoreStep::Save(step) => checks.push(self.hands_forced_on(step.call())),
@@ -48,6 +49,17 @@ impl Account {
         };
         ensure(saves, 11, name, || {
             format!("a {} before token {token} is saved", step.name())
+        })
+    }
+
+    /// Rule 8: what was received is offered to the store before that is asked for anything.
+    fn saves_first(&self, step: &StoreStep, now: Moment) -> Check {
+        let unsaved = self.unsaved.as_ref().map(|unsaved| unsaved.token);
+        let asks = matches!(step, StoreStep::Load(_) | StoreStep::Lease(_));
+        let usable = unsaved.is_some_and(|token| self.is_surely_usable(token, now));
+        let held_back = asks && self.serving && usable && unsaved == self.held;
+        ensure(!held_back, 8, "received-is-saved", || {
+            format!("a {} while token {unsaved:?} isn't saved", step.name())
         })
     }
 

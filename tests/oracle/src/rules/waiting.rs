@@ -67,7 +67,7 @@ impl Account {
             .max(self.not_before.saturating_sub(now.monotonic))
             .max(self.denied_until.saturating_sub(now.monotonic))
             .min(HOUR.max(policy.backoff_cap_serving));
-        if self.maybe_issued >= 2 || self.store.failing_since.is_some() || self.store.useless {
+        if self.spent >= 2 || self.store.failing_since.is_some() || self.store.useless {
             // Until the last quarter, or the end.
             let end = |life: &Life| life.left_at(now);
             most = most.max(lives.iter().map(end).max().unwrap_or_default());
@@ -93,7 +93,7 @@ impl Account {
         let due = |life: &Life| life.left_at(now) <= life.window(policy) / 2;
         let lives = self.held_lives();
         let is_due = self.serving && !lives.is_empty() && lives.iter().all(due);
-        let held_back = self.maybe_issued >= 2
+        let held_back = self.spent >= 2
             || self.held.is_some_and(|token| self.is_suspect(token))
             || self.store.failing_since.is_some()
             || self.store.useless
