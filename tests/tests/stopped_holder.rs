@@ -85,7 +85,7 @@ fn ask_behind_a_stopped_holder(waiters: u32) -> (u32, usize) {
                     let policy = fleet::policy();
                     let provider = fleet::provider(&emulator, store, policy, || {});
                     let token = provider.token_within(Duration::from_secs(20));
-                    provider.settle(Duration::from_secs(5));
+                    provider.flush(Duration::from_secs(5));
                     token.is_ok()
                 })
             })

@@ -19,8 +19,10 @@ const ROUNDING: Duration = Duration::from_micros(100);
 pub enum FetchEnd {
     /// A token came that can be used.
     Token,
-    /// A token came that has expired on issue, or is the current one.
+    /// A token came that has expired on issue.
     Useless,
+    /// The current token came again.
+    Unchanged,
     /// After its deadline.
     Late,
     /// The platform refused.
@@ -453,22 +455,22 @@ impl Account {
             };
             self.learn(token, life);
         }
-        if in_time && usable && rejected {
-            // The platform has confirmed it.
-            if !rules::is_pending("confirmed-is-served") {
-                self.rejected.retain(|it| *it != token);
-            }
-            self.failed(FetchEnd::Useless, now);
-            return (FetchEnd::Useless, Some((token, "confirmed-is-served")));
-        }
+        // The platform has confirmed a suspect that it sends again.
+        let confirmed = in_time && usable && (rejected || known && self.is_suspect(token));
         let good = usable && !rejected && if known { later } else { in_time || newer };
-        if !good {
-            if in_time {
-                self.failed(FetchEnd::Useless, now);
-                return (FetchEnd::Useless, None);
+        if !good && !confirmed {
+            if !in_time {
+                return (FetchEnd::Late, None);
             }
-            return (FetchEnd::Late, None);
+            let end = if usable {
+                FetchEnd::Unchanged
+            } else {
+                FetchEnd::Useless
+            };
+            self.failed(end, now);
+            return (end, None);
         }
+        self.rejected.retain(|it| *it != token);
         self.renewed();
         self.refresh = Refresh::No;
         self.changed_at = now.monotonic;
@@ -482,7 +484,12 @@ impl Account {
                 self.must_save = Some((token, "fetched-alone-is-offered-at-once"));
             }
         }
-        (FetchEnd::Token, Some((token, "received-is-served")))
+        let rule = if confirmed {
+            "confirmed-is-served"
+        } else {
+            "received-is-served"
+        };
+        (FetchEnd::Token, Some((token, rule)))
     }
 
     fn renewed(&mut self) {

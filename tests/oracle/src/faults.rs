@@ -91,7 +91,10 @@ impl Faults {
             // Its own: it must keep no other process away.
             FetchEnd::Refused | FetchEnd::Useless => self.of_process(process, now + refused),
             FetchEnd::RateLimited(wait) => self.of_all(now + wait.unwrap_or_default()),
-            FetchEnd::MaybeIssued | FetchEnd::Unavailable | FetchEnd::NotSent => {
+            FetchEnd::MaybeIssued
+            | FetchEnd::Unavailable
+            | FetchEnd::NotSent
+            | FetchEnd::Unchanged => {
                 self.of_process(process, now);
             }
         }

@@ -28,7 +28,11 @@ impl Account {
             let left = lives.iter().map(|life| life.left_at(now)).max();
             format!("token {token} was handed out with {left:?} left")
         })?;
-        let again = self.was_rejected(token) && !(self.serving && self.held == Some(token));
+        // Where the fleet has confirmed it meanwhile, it is too young again to be replaced.
+        let too_young = |life: &Life| !life.is_old_enough_at(now, &self.policy);
+        let again = self.was_rejected(token)
+            && !(self.serving && self.held == Some(token))
+            && !lives.iter().any(too_young);
         ensure(!again, 7, "rejected-is-not-taken-again", || {
             format!("token {token}, which was rejected here, was taken again")
         })?;
