@@ -129,7 +129,7 @@ impl Drop for Exchange {
             if !self.free(state) {
                 // Superseded, and counted.
             } else if self.taken {
-                state.lost += u32::from(state.cache.supersede(now));
+                state.lose_exchange(now);
             } else {
                 state.cache.unbegun(Action::Fetch(ticket));
             }

@@ -179,6 +179,12 @@ impl State {
         }
     }
 
+    /// The exchange that was under way is lost, whether or not its ticket has expired.
+    pub(crate) fn lose_exchange(&mut self, now: Moment) {
+        self.cache.supersede(now);
+        self.lost += 1;
+    }
+
     /// What is due can't be carried out, because nothing can be started for it.
     pub(crate) fn could_not_start(&mut self, why: &str, now: Moment) {
         self.unstarted = 0;
