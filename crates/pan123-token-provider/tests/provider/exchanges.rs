@@ -11,7 +11,7 @@ use pan123_token::{FetchError, Grant};
 use pan123_token_cache::Failure;
 use pan123_token_provider::Place;
 
-use crate::host::{Count, DAY, Host, SECOND, exchange, grant};
+use crate::host::{Count, DAY, Host, LIFETIME, SECOND, exchange, grant};
 
 type Fetching = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -67,6 +67,24 @@ fn a_second_exchange_that_is_lost_is_an_error_that_may_have_cost_a_token() {
     let error = caller.ends().unwrap_err();
     assert_eq!(error.failure(), Some(&Failure::Dropped));
     assert!(error.failure().unwrap().may_have_issued());
+}
+
+#[test]
+fn an_exchange_that_ended_well_makes_the_next_loss_a_first_one() {
+    let host = Host::new(false);
+    for number in [1, 2] {
+        let mut caller = host.caller();
+        let (mut job, _) = caller.starts();
+        exchange(&mut job).operation();
+        drop(job);
+        caller.waits();
+        host.clock.advance(SECOND);
+        let (job, _) = caller.starts();
+        host.carry_out(job, number);
+        caller.ends().unwrap();
+        // To the end of the first one's life.
+        host.clock.advance(LIFETIME);
+    }
 }
 
 #[test]
