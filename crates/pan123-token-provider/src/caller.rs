@@ -8,8 +8,9 @@ use pan123_token::{AccessToken, Fingerprint};
 use pan123_token_cache::{Failure, Moment, Reason, TokenError};
 
 use crate::job::Job;
+use crate::jobs::Place;
 use crate::live::Live;
-use crate::state::{FirstToken, Place, State};
+use crate::state::{FirstToken, State};
 use crate::waiting::Waiter;
 
 /// A job that hasn't run for this long is helped by a second one.
@@ -128,7 +129,7 @@ impl Caller {
         now: Moment,
     ) -> Turn {
         let mut nothing_due = state.nothing_due(now);
-        if nothing_due.is_none() && state.jobs_vanish() {
+        if nothing_due.is_none() && state.jobs.vanish() {
             let why = "what was to carry it out ended before it began; keep its runtime alive";
             state.could_not_start(why, now);
             nothing_due = state.nothing_due(now);
@@ -138,7 +139,7 @@ impl Caller {
         let mut wait = self.limit.saturating_sub(waited);
         if nothing_due.is_none() {
             let jobs_stand = &mut self.jobs_stand;
-            let place = state.place_for_job(|draws| {
+            let place = state.jobs.place_for_another(|draws| {
                 let left = left(JOB_PATIENCE, jobs_stand.of(draws, waited));
                 wait = wait.min(left.unwrap_or(wait));
                 left.is_none()
