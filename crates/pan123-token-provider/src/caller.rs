@@ -8,8 +8,9 @@ use pan123_token::{AccessToken, Fingerprint};
 use pan123_token_cache::{Failure, Moment, Reason, TokenError};
 
 use crate::job::Job;
+use crate::jobs::Place;
 use crate::live::Live;
-use crate::state::{FirstToken, Place, State};
+use crate::state::{FirstToken, State};
 use crate::waiting::Waiter;
 
 /// A job that hasn't run for this long is helped by a second one.
@@ -128,7 +129,7 @@ impl Caller {
         now: Moment,
     ) -> Turn {
         let mut nothing_due = state.nothing_due(now);
-        if nothing_due.is_none() && state.jobs_vanish() {
+        if nothing_due.is_none() && state.jobs.vanish() {
             let why = "what was to carry it out ended before it began; keep its runtime alive";
             state.could_not_start(why, now);
             nothing_due = state.nothing_due(now);
@@ -138,7 +139,7 @@ impl Caller {
         let mut wait = self.limit.saturating_sub(waited);
         if nothing_due.is_none() {
             let jobs_stand = &mut self.jobs_stand;
-            let place = state.place_for_job(|draws| {
+            let place = state.jobs.place_for_another(|draws| {
                 let left = left(JOB_PATIENCE, jobs_stand.of(draws, waited));
                 wait = wait.min(left.unwrap_or(wait));
                 left.is_none()
@@ -159,7 +160,7 @@ impl Caller {
         }
         if let Some((until, reason)) = nothing_due {
             let error = state.cache.token_error(until, reason, now);
-            if let Some(error) = error.filter(|error| !is_lost_once(state, error)) {
+            if let Some(error) = error.filter(|error| !is_worth_a_wait(state, error)) {
                 return Turn::Done(Err(error));
             }
             wait = wait.min(until.monotonic.saturating_sub(now.monotonic));
@@ -212,14 +213,16 @@ impl Caller {
             return Some(left);
         }
         state.exchange = None;
-        state.lost += u32::from(state.cache.supersede(now));
+        state.lose_exchange(now);
         Some(Duration::ZERO)
     }
 }
 
-/// The first exchange that is lost with its runtime is soon followed by another, which is worth the wait.
-fn is_lost_once(state: &State, error: &TokenError) -> bool {
-    state.lost == 1 && matches!(error.failure(), Some(Failure::Dropped))
+/// An exchange that was given up and is still under way is worth the wait. So is the one that soon follows the first that
+/// is lost with its runtime.
+fn is_worth_a_wait(state: &State, error: &TokenError) -> bool {
+    let dropped = matches!(error.failure(), Some(Failure::Dropped));
+    dropped && (state.exchange.is_some() || state.lost == 1)
 }
 
 /// What is left of a patience; `None` where it has run out.
@@ -228,14 +231,8 @@ fn left(patience: Duration, passed: Duration) -> Option<Duration> {
 }
 
 /// Since when something has been as it is, by the caller's own time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Since<T>(Option<(T, Duration)>);
-
-impl<T> Default for Since<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
 
 impl<T: PartialEq> Since<T> {
     /// For how long it has been `this`, `waited` being the time of the caller.

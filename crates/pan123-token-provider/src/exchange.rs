@@ -10,8 +10,9 @@ use std::time::Duration;
 use pan123_token::{Cause, FetchError, GetAccessToken, Grant};
 use pan123_token_cache::{Action, FetchTicket};
 
+use crate::jobs::Doing;
 use crate::live::Live;
-use crate::state::{Doing, State};
+use crate::state::State;
 
 /// One exchange with the platform. From [`Job::next`](crate::Job::next).
 ///
@@ -111,7 +112,7 @@ impl Exchange {
 
     /// True where it was the one that is under way.
     fn free(&self, state: &mut State) -> bool {
-        state.job_does(self.job, Doing::Nothing);
+        state.jobs.set(self.job, Doing::Nothing);
         state.exchange.take_if(|slot| slot.id == self.id).is_some()
     }
 }
@@ -129,7 +130,7 @@ impl Drop for Exchange {
             if !self.free(state) {
                 // Superseded, and counted.
             } else if self.taken {
-                state.lost += u32::from(state.cache.supersede(now));
+                state.lose_exchange(now);
             } else {
                 state.cache.unbegun(Action::Fetch(ticket));
             }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use pan123_token_cache::{Action, StoreStep};
 
 use crate::exchange::Exchange;
+use crate::jobs::Doing;
 use crate::live::Live;
-use crate::state::{Doing, Slot, State};
+use crate::state::{Slot, State};
 use crate::store_call::StoreCall;
 
 /// Carries out what is due, one action after the other, until nothing is. From a caller's [turn](crate::Turn::Start).
@@ -36,9 +37,11 @@ pub enum Work {
 
 impl Job {
     pub(crate) fn new(live: &Arc<Live>, state: &mut State) -> Self {
+        let id = state.new_id();
+        state.jobs.add(id);
         Self {
             live: Arc::clone(live),
-            id: state.add_job(),
+            id,
             began: false,
             ended: false,
         }
@@ -58,7 +61,7 @@ impl Job {
         self.began = true;
         let now = self.live.clock.now();
         let mut state = self.live.lock();
-        state.job_began();
+        state.jobs.drew();
         let action = state.draw(now);
         if !matches!(action, Action::Store(StoreStep::Save(_))) {
             state.first_token_is_had();
@@ -84,9 +87,9 @@ impl Job {
         // In the same step in which nothing is found: from then on, callers start another.
         self.ended = work.is_none();
         if self.ended {
-            state.job_ended(self.id, true);
+            state.jobs.end(self.id, true);
         } else {
-            state.job_does(self.id, Doing::Work);
+            state.jobs.set(self.id, Doing::Work);
         }
         self.live.unlock(state, self.ended);
         work
@@ -105,7 +108,7 @@ impl Drop for Job {
     fn drop(&mut self) {
         if !self.ended {
             let (id, began) = (self.id, self.began);
-            self.live.change(|state, _| state.job_ended(id, began));
+            self.live.change(|state, _| state.jobs.end(id, began));
         }
     }
 }

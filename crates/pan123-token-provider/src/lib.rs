@@ -135,10 +135,12 @@
 //! All of it compiles for `wasm32-unknown-unknown`.
 
 mod caller;
+mod events;
 mod exchange;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod job;
+mod jobs;
 mod live;
 mod provider;
 mod settings;
@@ -150,9 +152,9 @@ mod waiting;
 pub use caller::{Caller, Turn, Wanted};
 pub use exchange::Exchange;
 pub use job::{Job, Work};
+pub use jobs::Place;
 pub use provider::Provider;
 pub use settings::Settings;
-pub use state::Place;
 pub use store_call::{StoreCall, StoreReport};
 pub use waiting::Flush;
 

@@ -1,6 +1,7 @@
 //! The one lock around the state: what is published from it, who is woken, and the delivery of events.
 
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
@@ -62,9 +63,11 @@ impl Live {
         if **self.published.load() != snapshot {
             self.published.store(Arc::new(snapshot));
         }
-        state.collect_events();
+        while let Some(event) = state.cache.next_event() {
+            state.events.push(event);
+        }
         let deliver = !state.events.is_empty();
-        let waiters = wake.then(|| state.take_waiters());
+        let waiters = wake.then(|| mem::take(&mut state.waiters));
         drop(state);
         waiters.into_iter().flatten().for_each(|(_, it)| it.wake());
         if deliver {
@@ -76,11 +79,10 @@ impl Live {
     /// leaves its events to the one that is at it.
     fn deliver(&self) {
         let mut state = self.lock();
-        if state.delivering || state.events.is_empty() {
+        if !state.events.begin_delivery() {
             return;
         }
-        state.delivering = true;
-        while let Some(event) = state.events.pop_front() {
+        while let Some(event) = state.events.next() {
             drop(state);
             // A listener's panic is its own; the panic hook has reported it.
             let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -92,8 +94,7 @@ impl Live {
             }));
             state = self.lock();
         }
-        state.delivering = false;
-        let waiters = state.take_waiters();
+        let waiters = mem::take(&mut state.waiters);
         drop(state);
         waiters.into_values().for_each(Waker::wake);
     }

@@ -117,7 +117,7 @@ impl Provider {
             && let Some(origin) = Origins::name(request.uri())
         {
             let mut state = live.lock();
-            state.unauthorized(origin);
+            state.events.push_unauthorized(origin);
             live.unlock(state, false);
         }
         authorization

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pan123_token_cache::{AsyncTokenStore, StoreDone, StoreKey, StoreStep, TokenStore};
 
+use crate::jobs::Doing;
 use crate::live::Live;
-use crate::state::Doing;
 
 /// One call to the store. From [`Job::next`](crate::Job::next).
 ///
@@ -74,7 +74,7 @@ impl Drop for StoreReport {
             return;
         };
         self.live.change(|state, now| {
-            state.job_does(self.job, Doing::Nothing);
+            state.jobs.set(self.job, Doing::Nothing);
             state.store_called = false;
             if self.saves {
                 state.first_token_is_had();

@@ -27,9 +27,9 @@ impl Waiter {
     pub(crate) fn wait_if(&mut self, waits: bool, state: &mut State, waker: &Waker) {
         if waits {
             let id = *self.id.get_or_insert_with(|| state.new_id());
-            state.wait(id, waker);
+            state.waiters.insert(id, waker.clone());
         } else if let Some(id) = self.id {
-            state.stop_waiting(id);
+            state.waiters.remove(&id);
         }
         self.waits = waits;
     }
@@ -38,7 +38,7 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         if let (true, Some(id)) = (self.waits, self.id) {
-            self.live.lock().stop_waiting(id);
+            self.live.lock().waiters.remove(&id);
         }
     }
 }

@@ -1,0 +1,90 @@
+//! The jobs that were handed out, and where the next one is to run.
+
+use std::collections::BTreeMap;
+
+/// Jobs that were dropped before they began, until the next is reported as one that can't be started.
+const MAX_UNSTARTED: u32 = 3;
+
+/// Where a job should run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Wherever the adapter runs its jobs: on the caller's runtime, or a thread of its own.
+    Usual,
+    /// On a thread of its own, or another runtime: a job in the usual place doesn't run.
+    Elsewhere,
+}
+
+#[derive(Default)]
+pub(crate) struct Jobs {
+    /// Those that haven't ended, and what each is doing.
+    doing: BTreeMap<u64, Doing>,
+    /// How often a job came to draw an action: a number that stands still while jobs don't run.
+    draws: u64,
+    /// At which of these draws a second job was started, because the first doesn't run.
+    helped_at: Option<u64>,
+    /// Consecutive jobs that were dropped before they began.
+    unstarted: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// It has yet to begin, or to draw its next action.
+    Nothing,
+    Work,
+}
+
+impl Jobs {
+    pub(crate) fn add(&mut self, job: u64) {
+        self.doing.insert(job, Doing::Nothing);
+    }
+
+    /// A job has come to draw an action.
+    pub(crate) fn drew(&mut self) {
+        self.draws += 1;
+        self.unstarted = 0;
+    }
+
+    /// Nothing changes where the job is gone already.
+    pub(crate) fn set(&mut self, job: u64, doing: Doing) {
+        if let Some(it) = self.doing.get_mut(&job) {
+            *it = doing;
+        }
+    }
+
+    pub(crate) fn end(&mut self, job: u64, began: bool) {
+        if self.doing.remove(&job).is_some() && !began {
+            self.unstarted = self.unstarted.saturating_add(1);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.doing.is_empty()
+    }
+
+    /// Whether so many jobs were dropped before they began that another one is of no use. Asked once: the next one is.
+    pub(crate) fn vanish(&mut self) -> bool {
+        let vanish = self.unstarted >= MAX_UNSTARTED;
+        if vanish {
+            self.unstarted = 0;
+        }
+        vanish
+    }
+
+    /// Where another job is to be started now that something is due. `stuck` tells whether the jobs that should draw it
+    /// have stood still for too long, since this number of draws.
+    pub(crate) fn place_for_another(&mut self, stuck: impl FnOnce(u64) -> bool) -> Option<Place> {
+        if !self.doing.values().any(|doing| *doing == Doing::Nothing) {
+            let elsewhere = self.unstarted > 0;
+            return Some(if elsewhere {
+                Place::Elsewhere
+            } else {
+                Place::Usual
+            });
+        }
+        let unhelped = self.helped_at != Some(self.draws);
+        (unhelped && stuck(self.draws)).then(|| {
+            self.helped_at = Some(self.draws);
+            Place::Elsewhere
+        })
+    }
+}
