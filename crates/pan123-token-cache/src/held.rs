@@ -197,13 +197,18 @@ impl Held {
 
     /// Takes in what another copy of the same token says beyond this one.
     pub(crate) fn merge(&mut self, other: &Self) {
-        let mut merged = if other.token.expires_at() > self.token.expires_at() {
+        let (mine, theirs) = (self.token.expires_at(), other.token.expires_at());
+        // A forced renewal that brought the same token has confirmed it: its age begins anew, for the whole fleet.
+        let confirmed = other.life.forced > self.life.forced && theirs >= mine;
+        let mut merged = if confirmed || theirs > mine {
             other.clone()
         } else {
             self.clone()
         };
-        // Where it comes again, that makes it no younger.
-        merged.life.age = merged.life.age.max(self.age_at(merged.life.since));
+        if !confirmed {
+            // That it comes again makes it no younger.
+            merged.life.age = merged.life.age.max(self.age_at(merged.life.since));
+        }
         merged.life.suspicion = match self.life.suspicion {
             Suspicion::Good if other.is_suspect() => Suspicion::RejectedElsewhere,
             mine => mine,

@@ -245,7 +245,7 @@ impl RenewalPolicy {
 
     /// The longest that a cache without a token waits between two tries to take the lease.
     pub(crate) fn longest_poll(&self) -> Duration {
-        self.lease_poll.saturating_mul(4)
+        self.lease_poll.saturating_mul(3)
     }
 }
 

@@ -517,6 +517,9 @@ impl Account {
             },
         });
         self.calls_at_once += 1;
+        if matches!(step, StoreStep::Release(_)) {
+            self.lease = None;
+        }
         if matches!(step, StoreStep::Load(_))
             && let Some(before) = self.last_load.replace(now.monotonic)
             && self.serving

@@ -135,7 +135,9 @@ impl World {
         }
         // Rule 4, for the fleet.
         let (token, lost) = self.faults.lost_replies;
-        if leased && !exempt && serving == token {
+        // A host of a version that knows no count neither reads nor keeps it.
+        let counted = !self.has(&[Fault::OlderHosts]) && self.stores.len() == 1;
+        if leased && counted && !exempt && serving == token {
             let allowed = lost < 2 || lost < 3 && in_last_quarter;
             let check = ensure(allowed, 4, "fleet-counts-lost-replies", || {
                 format!("a fetch after {lost} replies that the fleet may have lost")

@@ -169,6 +169,7 @@ impl TokenCache {
         let interval = interval.saturating_mul(self.jitter) / 1024;
         let mut load_at = match self.sharing.availability(&self.policy, now) {
             Availability::Open => self.sharing.load_at(interval),
+            Availability::Bypassed(at) if !serving => at.min(self.sharing.probe_at(interval)),
             Availability::Retry(at) | Availability::Bypassed(at) => at,
         };
         if load_at <= now.monotonic {

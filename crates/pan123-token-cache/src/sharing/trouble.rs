@@ -48,7 +48,8 @@ impl Sharing {
         let before = self.trouble.take().filter(|trouble| {
             // It wasn't tried since: that was another trouble.
             let forgotten = trouble.retry_at.saturating_add(policy.store_patience);
-            trouble.skips > 0 || now_at <= forgotten
+            let same_kind = trouble.error.is_misconfigured() == error.is_misconfigured();
+            same_kind && (trouble.skips > 0 || now_at <= forgotten)
         });
         let mut trouble = before.unwrap_or(Trouble {
             since: asked,
@@ -123,6 +124,13 @@ impl Sharing {
             }
             _ => Availability::Open,
         }
+    }
+
+    /// When a cache without a token may look whether a store that it bypasses has one.
+    pub(crate) fn probe_at(&self, interval: Duration) -> Duration {
+        let skipped_at = self.trouble.as_ref().map(|trouble| trouble.since);
+        let asked_at = skipped_at.max(self.loaded_at);
+        asked_at.map_or(Duration::ZERO, |at| at.saturating_add(interval))
     }
 
     /// Whether the platform may be asked without it.

@@ -1,5 +1,7 @@
 //! Tokens that another host rejected.
 
+use pan123_token_cache::Rejection;
+
 use super::*;
 
 #[test]
@@ -136,4 +138,40 @@ fn a_host_that_holds_the_token_learns_that_another_rejected_it() {
     host.cache.fetched(ticket, result, host.now());
     host.wait();
     assert_eq!(store.stored().unwrap().forced, 1);
+}
+
+#[test]
+fn a_token_that_another_host_had_confirmed_is_as_young_as_that_for_the_whole_fleet() {
+    let clock = ManualClock::new(START);
+    let store = memory_store(&clock);
+    let mut one = Host::sharing(&store, &clock, 1);
+    let mut other = Host::sharing(&store, &clock, 2);
+    one.fetch_30_days("a");
+    one.wait();
+    other.wait();
+    clock.advance(HOUR);
+    let _ = one.cache.reject(&one.token(), one.now());
+    // The platform sends the same token again.
+    let issued = one.now().wall;
+    let left = START.wall + 30 * DAY - issued;
+    one.fetch(grant("a", issued, left));
+    one.wait();
+    clock.advance(6 * MINUTE);
+    let ticket = other.next_ticket();
+    let issued = other.now().wall;
+    let left = START.wall + 30 * DAY - issued;
+    other
+        .cache
+        .fetched(ticket, grant("a", issued, left), other.now());
+    other.wait();
+    // The first one hears of that second confirmation: the age of 4 minutes that it asks for is counted from there.
+    clock.advance(MINUTE);
+    one.wait();
+    let rejection = one.cache.reject(&one.token(), one.now());
+    assert_eq!(
+        rejection,
+        Rejection::Suspect {
+            replaceable_in: 3 * MINUTE
+        }
+    );
 }

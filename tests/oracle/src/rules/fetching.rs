@@ -112,7 +112,7 @@ impl Account {
         let Some(held) = self.held.filter(|_| self.serving) else {
             return Ok(());
         };
-        if self.is_suspect(held) || self.maybe_issued < 2 {
+        if self.is_suspect(held) || self.maybe_issued < 2 || !self.is_surely_usable(held, now) {
             return Ok(());
         }
         let lost = self.maybe_issued;
