@@ -12,7 +12,8 @@ use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Store
 /// fetch without it (a file, say). So an outage costs one token for each host at the most, and not one for each process.
 ///
 /// While the shared store works, the other is only read, before a token is fetched: one that was fetched in an outage and
-/// is newer than what the shared store holds is adopted and given to it.
+/// is newer than what the shared store holds is adopted and saved there. While it is out, a process that holds a good token
+/// saves it for the others of its host.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -164,14 +164,10 @@ impl Sharing {
     /// A lease was granted: whether it is this cache's turn to use it.
     pub(crate) fn takes_turn(&mut self) -> bool {
         match self.turn {
-            Turn::Own => true,
+            Turn::Own | Turn::Perhaps => true,
             Turn::Others => {
                 self.turn = Turn::Perhaps;
                 false
-            }
-            Turn::Perhaps => {
-                self.turn = Turn::Others;
-                true
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token::{Fingerprint, Grant};
+use pan123_token::Grant;
 
 use super::{InFlight, Refresh, TokenCache, What};
 use crate::action::{Action, FetchTicket, Reason};
@@ -59,7 +59,7 @@ impl TokenCache {
             }
             return;
         }
-        if self.is_suspect(fresh.fingerprint) {
+        if self.is_confirmed_by(&fresh) {
             if !in_time {
                 return;
             }
@@ -86,10 +86,14 @@ impl TokenCache {
         }
     }
 
-    fn is_suspect(&self, fingerprint: Fingerprint) -> bool {
-        let this = |held: &&Arc<Held>| held.fingerprint == fingerprint;
-        let held = self.held.as_ref().filter(this);
-        self.rejected.contains(&fingerprint) || held.is_some_and(|held| held.is_suspect())
+    /// Whether it is a token that was rejected here, or the suspect that is held, unchanged.
+    fn is_confirmed_by(&self, fresh: &Held) -> bool {
+        let unchanged = |held: &Arc<Held>| {
+            held.fingerprint == fresh.fingerprint
+                && held.is_suspect()
+                && held.token.expires_at() >= fresh.token.expires_at()
+        };
+        self.rejected.contains(&fresh.fingerprint) || self.held.as_ref().is_some_and(unchanged)
     }
 
     fn hold_grant(&self, ticket: &FetchTicket, grant: &Grant) -> Held {

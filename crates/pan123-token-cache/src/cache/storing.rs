@@ -213,9 +213,7 @@ impl TokenCache {
     /// Holds a stored token from now on, if it is better than the one held.
     fn adopt(&mut self, stored: Option<Stored>, tier: Tier, asked: Moment, now: Moment) {
         let Some(stored) = stored else {
-            if tier == Tier::Shared {
-                self.restore(now);
-            }
+            self.restore(tier, now);
             return;
         };
         let stored = self.hold_stored(stored, asked);
@@ -289,13 +287,14 @@ impl TokenCache {
         self.sharing.has_token();
     }
 
-    /// A store that was emptied gets its token back.
-    fn restore(&mut self, now: Moment) {
+    /// A store that was emptied gets its token back; the host's store gets it for as long as the shared one is out.
+    fn restore(&mut self, tier: Tier, now: Moment) {
         let good = |held: &&Arc<Held>| {
             held.is_usable_at(now) && !held.is_due_at(now) && !held.is_suspect()
         };
-        if self.held.as_ref().is_some_and(|held| good(&held)) && !self.sharing.is_unsaved() {
-            self.sharing.offer(None);
+        let pending = self.sharing.owed(tier);
+        if self.held.as_ref().is_some_and(|held| good(&held)) && !pending.is_unsaved() {
+            pending.save(None);
         }
     }
 }

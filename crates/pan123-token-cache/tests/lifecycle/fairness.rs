@@ -68,11 +68,11 @@ fn a_host_that_failed_by_itself_lets_a_waiting_one_go_first() {
     hosts[0].cache.fetched(ticket, not_sent(), now);
     // The spacing has passed: the lease is granted to the loser, which does not use it.
     assert_eq!(hosts[0].pass_wait(), Reason::Backoff);
-    assert_eq!(hosts[0].wait(), (4 * SECOND, Reason::Leased));
+    assert_eq!(hosts[0].wait(), (3 * SECOND, Reason::Leased));
     clock.advance(wait);
     let _winner = hosts[1].ticket();
     // The other has had its turn by then: the loser waits once more.
-    clock.advance(4 * SECOND - wait);
+    clock.advance(3 * SECOND - wait);
     assert_eq!(hosts[0].wait().1, Reason::Leased);
 }
 
@@ -85,8 +85,8 @@ fn a_host_that_is_alone_attempts_again_after_two_grants() {
         let (backoff, reason) = host.wait();
         assert_eq!(reason, Reason::Backoff);
         host.pass(backoff);
-        assert_eq!(host.wait(), (4 * SECOND, Reason::Leased));
-        host.pass(4 * SECOND);
+        assert_eq!(host.wait(), (3 * SECOND, Reason::Leased));
+        host.pass(3 * SECOND);
         host.fetch(not_sent());
     }
 }

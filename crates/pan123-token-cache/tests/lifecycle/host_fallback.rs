@@ -214,42 +214,11 @@ fn a_shared_store_that_gives_no_answer_is_bypassed_by_way_of_the_hosts_store() {
     let waited = host.now().monotonic - START.monotonic;
     // Nine tries of 3 s each: within the 30 s that a caller waits.
     assert_eq!(waited, 27 * SECOND);
-    assert_eq!(
-        scene.process(2).wait_beside_a_lease_of_the_host(),
-        Reason::Leased
-    );
-}
-
-impl Host {
-    /// What a process of the same host waits for, once it has given the shared store its time.
-    fn wait_beside_a_lease_of_the_host(&mut self) -> Reason {
-        loop {
-            let (wait, reason) = match self.cache.poll(self.now()) {
-                Action::Wait { until, reason } => (until.monotonic - self.now().monotonic, reason),
-                Action::Store(step) => {
-                    let tier = match &step {
-                        StoreStep::Load(step) => step.call().tier,
-                        StoreStep::Lease(step) => step.call().tier,
-                        StoreStep::Save(step) => step.call().tier,
-                        StoreStep::Release(step) => step.call().tier,
-                    };
-                    match tier {
-                        Tier::Host => self.run(step),
-                        Tier::Shared => {
-                            let error = StoreError::new("it is down");
-                            self.cache.stored(step.fail(error), self.now());
-                        }
-                    }
-                    continue;
-                }
-                Action::Fetch(_) => panic!("a fetch"),
-            };
-            if reason == Reason::Leased {
-                return reason;
-            }
-            self.pass(wait);
-        }
-    }
+    // Another process of this host waits for it.
+    scene.shared.fail(&FaultyStore::ALL);
+    let mut other = scene.process(2);
+    while other.pass_wait() == Reason::StoreDown {}
+    assert_eq!(other.wait().1, Reason::Leased);
 }
 
 #[test]
@@ -317,4 +286,22 @@ fn leases_of_the_hosts_store_that_come_too_late_are_gone_without() {
         assert!(late_leases <= 2, "it asks for ever");
     };
     assert_eq!(late_leases, 2);
+}
+
+#[test]
+fn a_process_that_holds_a_good_token_in_an_outage_spares_the_others_of_its_host_a_fetch() {
+    let scene = Scene::new();
+    let mut host = scene.process(1);
+    host.fetch_30_days("a");
+    host.wait();
+    scene.shared.fail(&FaultyStore::ALL);
+    let begun = host.now().monotonic;
+    while scene.local.stored().is_none() {
+        assert_eq!(host.pass_wait(), Reason::Fresh);
+        let _ = host.poll();
+        assert!(host.now().monotonic < begun + 6 * MINUTE, "it keeps it");
+    }
+    let mut newcomer = scene.process(2);
+    let _ = newcomer.poll();
+    assert_eq!(newcomer.served().as_deref(), Some("a"));
 }

@@ -230,5 +230,5 @@ fn on_a_store_too_a_first_dropped_fetch_is_followed_by_another_after_the_spacing
     let now = hosts[0].now();
     assert!(hosts[0].cache.supersede(now));
     assert_eq!(hosts[0].pass_wait(), Reason::Backoff);
-    assert_eq!(hosts[0].wait(), (4 * SECOND, Reason::Leased));
+    assert_eq!(hosts[0].wait(), (3 * SECOND, Reason::Leased));
 }

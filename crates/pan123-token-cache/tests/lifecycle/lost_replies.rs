@@ -226,3 +226,19 @@ fn a_token_that_has_expired_on_issue_backs_off_as_a_refusal_does() {
     let caps = [30, 60, 120, 240, 480, 900, 900].map(Duration::from_secs);
     backoff::assert_caps(&longest, &caps);
 }
+
+#[test]
+fn a_suspect_of_another_host_is_replaced_whatever_the_count_says() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    let mut theirs = record("theirs", START.wall, 30 * DAY);
+    theirs.maybe_issued = 2;
+    store.put(&theirs, 30 * DAY);
+    clock.advance(30 * DAY - 11 * HOUR);
+    assert_eq!(host.wait().1, Reason::MaybeIssued);
+    theirs.suspect = true;
+    store.put(&theirs, 11 * HOUR);
+    clock.advance(5 * MINUTE);
+    let _ = host.ticket();
+    assert_eq!(host.served().as_deref(), Some("theirs"));
+}

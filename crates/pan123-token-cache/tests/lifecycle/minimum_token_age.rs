@@ -88,3 +88,39 @@ fn a_forced_renewal_is_counted_in_the_record() {
         assert_eq!(stored.record.forced as usize, n + 1);
     }
 }
+
+#[test]
+fn a_host_learns_from_the_store_how_many_renewals_were_forced() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    host.fetch_30_days("a");
+    host.wait();
+    // Another host had the same token again by forced renewals.
+    let mut theirs = store.stored().unwrap();
+    theirs.forced = 3;
+    store.put(&theirs, 30 * DAY);
+    clock.advance(5 * MINUTE);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), 3 * MINUTE);
+}
+
+#[test]
+fn an_older_record_in_the_store_does_not_end_the_count_of_forced_renewals() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    host.fetch_30_days("a");
+    host.wait();
+    let a = store.stored().unwrap();
+    clock.advance(HOUR);
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.fetch_30_days("b");
+    host.wait();
+    // The store has lost its last write.
+    store.put_over(&a, 29 * DAY);
+    clock.advance(HOUR);
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.fetch_30_days("c");
+    let rejection = host.cache.reject(&host.token(), host.now());
+    assert_eq!(replaceable_in(rejection), 4 * MINUTE);
+}

@@ -126,3 +126,16 @@ fn the_last_16_rejected_tokens_are_remembered() {
         assert_eq!(host.wait().1, reason, "t{n}");
     }
 }
+
+#[test]
+fn a_confirmed_token_that_comes_again_with_a_later_expiry_is_no_suspect_any_more() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(HOUR);
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.fetch_30_days("a");
+    assert_eq!(host.wait().1, Reason::Suspect);
+    host.pass(HOUR);
+    host.fetch_30_days("a");
+    assert_eq!(host.wait().1, Reason::Fresh);
+}

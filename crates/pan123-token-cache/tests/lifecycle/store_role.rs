@@ -166,5 +166,12 @@ fn an_outage_after_a_wrong_setting_is_bypassed_again() {
     let (_, error) = fetches_after(&mut host).unwrap_err();
     store.fail_with(outage());
     host.pass(error.next_attempt().unwrap());
-    let _ = host.ticket();
+    // It is tried as often and as long as in any outage.
+    let began = host.now().monotonic;
+    let _ = host.next_ticket();
+    let tried_for = host.now().monotonic - began;
+    assert!(
+        (27 * SECOND..=28 * SECOND).contains(&tried_for),
+        "{tried_for:?}"
+    );
 }
