@@ -11,9 +11,17 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Proxy};
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Without a byte. A server may take its time before it replies: it puts a large upload together, say.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// An agent with rustls (ring) and Mozilla's root certificates.
 ///
-/// Statuses are no errors, redirects are not followed, connecting takes at most 10 seconds. The proxy variables of the
+/// Statuses are no errors, redirects are not followed. Connecting takes at most 10 seconds. 60 seconds without a byte end a
+/// call, before the reply and amid it, and so do 60 seconds in which none can be sent. How long a call takes in all isn't bounded: uploads and downloads go on as long as bytes do. Other figures, a bound
+/// on the whole among them, are set on the [`config`](AgentBuilder::config) or for a single request.
+///
+/// The proxy variables of the
 /// environment count, in this order: `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` (each also in lower case), as
 /// `http://`, `https://`, `socks4://` or `socks5://`; `NO_PROXY` lists exceptions (`host`, `.domain`, `*`, separated by
 /// commas).
@@ -94,7 +102,9 @@ impl AgentBuilder {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(IDLE_TIMEOUT))
+            .timeout_per_write(Some(IDLE_TIMEOUT))
             .proxy(if self.proxy {
                 Proxy::try_from_env()
             } else {

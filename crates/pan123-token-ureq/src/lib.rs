@@ -60,6 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod agent;
 mod authorization;
 mod builder;
+mod call_error;
 mod failure;
 mod fetch;
 mod jobs;
@@ -69,6 +70,7 @@ mod watched_body;
 #[cfg(feature = "rustls")]
 pub use agent::{AgentBuilder, agent};
 pub use builder::{BundledAgent, TokenProviderBuilder};
+pub use call_error::CallError;
 pub use fetch::fetch;
 pub use pan123_token::{
     self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
