@@ -68,7 +68,7 @@ impl TokenProvider {
 /// use pan123_token_ureq::{AgentBuilder, Credentials, TokenProvider};
 ///
 /// let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?).build()?;
-/// let agent = AgentBuilder::default().config().middleware(provider.clone()).build().new_agent();
+/// let agent = AgentBuilder::default().config()?.middleware(provider.clone()).build().new_agent();
 /// let reply = agent.get("https://open-api.123pan.com/api/v1/user/info").call()?;
 /// # Ok(())
 /// # }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use common::credentials;
 use pan123_token_ureq::ureq::{Agent, Error};
-use pan123_token_ureq::{AgentBuilder, GetAccessToken, TokenProvider, agent, fetch};
+use pan123_token_ureq::{AgentBuilder, GetAccessToken, TokenProvider, fetch};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -48,13 +48,13 @@ fn read_head(connection: &mut TcpStream) {
 
 /// As it comes, but for how long it waits.
 fn impatient() -> Agent {
-    let config = AgentBuilder::default().no_proxy().config();
+    let config = AgentBuilder::default().no_proxy().config().unwrap();
     config.timeout_per_read(Some(SECOND / 5)).build().into()
 }
 
 #[test]
 fn a_call_may_be_silent_for_a_minute_and_last_for_any_time() {
-    let agent = agent();
+    let agent = AgentBuilder::default().no_proxy().build().unwrap();
     let config = agent.config();
     assert_eq!(config.timeout_per_read(), Some(60 * SECOND));
     assert_eq!(config.timeout_per_write(), Some(60 * SECOND));
