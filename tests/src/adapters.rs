@@ -24,7 +24,8 @@ pub fn through_hyper(operation: &GetAccessToken, timeout: Duration) -> Result<Gr
 pub fn through_ureq(operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError> {
     let agent = pan123_token_ureq::AgentBuilder::default()
         .no_proxy()
-        .build();
+        .build()
+        .unwrap();
     pan123_token_ureq::fetch(agent, operation, timeout)
 }
 

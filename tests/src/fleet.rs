@@ -63,7 +63,7 @@ pub fn provider(
     let credentials = Credentials::new(CLIENT_ID, CLIENT_SECRET).unwrap();
     TokenProvider::builder(credentials)
         .base_url(emulator.url().parse().unwrap())
-        .agent(AgentBuilder::default().no_proxy().build())
+        .agent(AgentBuilder::default().no_proxy().build().unwrap())
         .policy(policy)
         .timeout(Duration::from_secs(3))
         .store(store)

@@ -86,7 +86,8 @@ fn on_ureq(parts: Parts) -> Provider {
     let log = parts.log;
     let agent = pan123_token_ureq::AgentBuilder::default()
         .no_proxy()
-        .build();
+        .build()
+        .unwrap();
     let provider = pan123_token_ureq::TokenProvider::builder(parts.credentials)
         .base_url(parts.base_url)
         .agent(agent)

@@ -346,7 +346,8 @@ fn both_adapters_get_a_token_over_tls_with_a_certificate_of_their_own() {
         .no_proxy()
         .ca_pem(pem)
         .unwrap()
-        .build();
+        .build()
+        .unwrap();
     pan123_token_ureq::fetch(&agent, &operation, LONG).unwrap();
 
     let live = emulator.live_tokens(pan123_emulator::CLIENT_ID);

@@ -41,7 +41,7 @@ fn in_another_process() {
     let credentials = Credentials::new(CLIENT_ID, pan123_emulator::CLIENT_SECRET).unwrap();
     let provider = TokenProvider::builder(credentials)
         .base_url(url.parse().unwrap())
-        .agent(AgentBuilder::default().no_proxy().build())
+        .agent(AgentBuilder::default().no_proxy().build().unwrap())
         .policy(restless())
         .store(Arc::new(FileStore::in_dir(folder)))
         .build()

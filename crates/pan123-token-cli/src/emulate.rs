@@ -126,6 +126,7 @@ pub(crate) fn get(arguments: &Get) -> Result<(), Failure> {
         Credentials::new(CLIENT_ID, CLIENT_SECRET).map_err(|_| Failure::internal())?;
     let base_url: BaseUrl = emulator.url().parse().map_err(|_| Failure::internal())?;
     let agent = AgentBuilder::default().no_proxy().build();
+    let agent = agent.map_err(Failure::usage)?;
     let warnings = Warnings::default();
     get::get(arguments, credentials, base_url, agent, None, &warnings)
 }

@@ -16,9 +16,8 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-use pan123_token_ureq::{
-    Cause, ErrorKind, Failure as Renewal, FetchError, ResponseError, TokenError,
-};
+use pan123_token_ureq::pan123_token::Cause;
+use pan123_token_ureq::{ErrorKind, Failure as Renewal, FetchError, ResponseError, TokenError};
 use serde_json::{Map, Value};
 
 use crate::arguments::Format;

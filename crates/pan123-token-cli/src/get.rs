@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: &Get) -> Result<(), Failure> {
     let credentials = credentials::read(arguments)?;
     let base_url = arguments.place.base_url()?;
     let agent = AgentBuilder::default();
-    let agent = arguments.place.trust(agent, AgentBuilder::ca_pem)?.build();
+    let agent = arguments.place.trust(agent, AgentBuilder::ca_pem)?;
+    let agent = agent.build().map_err(Failure::usage)?;
     let store = match arguments.place.store(&warnings)? {
         Store::None => None,
         Store::Usable(store) => Some(store),

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pan123_token_cache::{StoreError, StoreKey, StoreSession, TokenStore};
 use pan123_token_file::FileStore;
+use pan123_token_ureq::BaseUrl;
+use pan123_token_ureq::pan123_token::BaseUrlError;
 use pan123_token_ureq::pan123_token::http::Uri;
-use pan123_token_ureq::{BaseUrl, BaseUrlError};
 
 use crate::arguments::{Place, option_or_env};
 use crate::failure::Failure;

@@ -1,23 +1,37 @@
 //! An agent that is ready to use.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{env, io};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::typestate::AgentScope;
-use ureq::{Agent, Proxy};
+
+use crate::{BuildError, proxy};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Without a byte. A server may take its time before it replies: it puts a large upload together, say.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An agent with rustls (ring) and Mozilla's root certificates.
 ///
-/// Statuses are no errors, redirects are not followed, connecting takes at most 10 seconds. The proxy variables of the
-/// environment count, in this order: `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` (each also in lower case), as
-/// `http://`, `https://`, `socks4://` or `socks5://`; `NO_PROXY` lists exceptions (`host`, `.domain`, `*`, separated by
-/// commas).
-pub fn agent() -> Agent {
+/// Statuses are no errors, redirects are not followed. Connecting takes at most 10 seconds. 60 seconds without a byte end a
+/// call, before the reply and amid it, and so do 60 seconds in which none can be sent. How long a call takes in all isn't
+/// bounded: uploads and downloads go on as long as bytes do. Other figures, a bound on the whole among them, are set on the
+/// [`config`](AgentBuilder::config) or for a single request.
+///
+/// For `https`, the proxy variables of the environment count as they do for curl: `HTTPS_PROXY`, or else `ALL_PROXY`, as
+/// `http://`, `https://`, `socks4://` or `socks5://`; `NO_PROXY` lists hosts and domains that are reached without one (not
+/// networks, though). Each may be in lower case. Plain `http`, which is for loopback and for test networks, goes to no proxy.
+///
+/// # Errors
+///
+/// When a proxy variable can't be read.
+pub fn agent() -> Result<Agent, BuildError> {
     AgentBuilder::default().build()
 }
 
@@ -76,13 +90,26 @@ impl AgentBuilder {
     }
 
     /// The agent.
-    pub fn build(self) -> Agent {
-        self.config().build().new_agent()
+    ///
+    /// # Errors
+    ///
+    /// When a proxy variable can't be read.
+    pub fn build(self) -> Result<Agent, BuildError> {
+        Ok(self.config()?.build().new_agent())
     }
 
-    /// The agent's configuration, for whoever wants to add something to it: a
+    /// The agent's configuration, to which something can be added: a
     /// [provider](crate::TokenProvider#impl-Middleware-for-TokenProvider) that authorizes its calls, say.
-    pub fn config(self) -> ConfigBuilder<AgentScope> {
+    ///
+    /// # Errors
+    ///
+    /// When a proxy variable can't be read.
+    pub fn config(self) -> Result<ConfigBuilder<AgentScope>, BuildError> {
+        let proxy = if self.proxy {
+            proxy::of_variables(|name| env::var_os(name))?
+        } else {
+            None
+        };
         let provider = rustls::crypto::ring::default_provider();
         let tls_config = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
@@ -90,16 +117,20 @@ impl AgentBuilder {
             .unversioned_rustls_crypto_provider(Arc::new(provider))
             .root_certs(self.root_certs)
             .build();
-        Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .proxy(if self.proxy {
-                Proxy::try_from_env()
-            } else {
-                None
-            })
-            .tls_config(tls_config)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(IDLE_TIMEOUT))
+            .timeout_per_write(Some(IDLE_TIMEOUT))
+            .tls_config(tls_config);
+        Ok(if proxy.is_some() {
+            config
+                .proxy(proxy)
+                .middleware(proxy::plain_http_goes_straight)
+        } else {
+            config.proxy(None)
+        })
     }
 }

@@ -1,17 +1,16 @@
-//! Business calls: the token on the way out, the verdict on the way back.
+//! API calls: the token on the way out, a rejection on the way back.
 
 use pan123_token::http::{Method, Request, Response, request};
-use pan123_token_cache::TokenError;
 use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, Body, Error, RequestExt, SendBody, config::ConfigBuilder};
 
-use crate::TokenProvider;
 use crate::fetch::TokenExchange;
 use crate::watched_body::watch;
+use crate::{CallError, TokenProvider};
 
 impl TokenProvider {
-    /// Carries out a business call, as [`Agent::run`] does: with the headers `Authorization` and `Platform`, and once more
+    /// Carries out an API call, as [`Agent::run`] does: with the headers `Authorization` and `Platform`, and once more
     /// with another token, if the platform rejects the first and there is another.
     ///
     /// The body is anything that can be sent twice: bytes or text, and `""` for none. A body that is read as it is sent
@@ -23,53 +22,39 @@ impl TokenProvider {
     /// For a call that carries the token, whatever the agent's configuration: no status is an error, since what the
     /// platform says of the call stands in the body; and no redirect is followed, since each origin is to be looked at.
     ///
-    /// A rejection is noticed at once where the reply is JSON of a known length up to 4 KiB, and repeats the call. Any other
-    /// reply is passed on as it comes, and is watched while it is read; a rejection then counts for the next call. That is
-    /// so for a compressed one, too, where ureq's features `gzip` or `brotli` are on.
+    /// Of a reply that may be a rejection (its status is 401, or it is JSON), up to 4 KiB are read before it is returned,
+    /// and no more than it takes to see that it is none, as a rule its `code`; the reply still comes whole, and its first
+    /// bytes wait for nothing else. Any other reply is returned as it comes, and is watched while it is read: a rejection
+    /// then counts for the next call.
     ///
-    /// A rejected token may be replaced at once, later, or by a newer one from the store: this waits for whatever is under
-    /// way, at most the provider's timeout.
+    /// A rejected token may be replaced at once, later, or by a newer one from the store: this waits for what is under way
+    /// and may bring another, at most the provider's timeout.
     ///
     /// # Errors
     ///
-    /// Those of the agent. Without a token, nothing is sent, and [`ureq::Error::Other`] holds the [`TokenError`]:
-    ///
-    /// ```
-    /// use pan123_token_ureq::{TokenError, ureq};
-    ///
-    /// fn why_no_token(error: &ureq::Error) -> Option<&TokenError> {
-    ///     match error {
-    ///         ureq::Error::Other(cause) => cause.downcast_ref(),
-    ///         _ => None,
-    ///     }
-    /// }
-    /// ```
+    /// Without a token nothing is sent ([`CallError::Token`]); and what the agent fails with ([`CallError::Http`]).
     pub fn call(
         &self,
         agent: &Agent,
         request: Request<impl AsRef<[u8]>>,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<Body>, CallError> {
         let authorization = self.provider.authorization(&request);
         let (mut head, body) = request.into_parts();
         let body = body.as_ref();
         let Some(authorization) = authorization else {
             return send(agent, head, body, false);
         };
-        let token = self.token().map_err(no_token)?;
+        let token = self.token()?;
         let authorized = authorization.authorize(&mut head.headers, &token);
         let response = send(agent, head.clone(), body, true)?;
         let (response, rejected) = watch(response, &head.method, self, &token);
-        if !rejected {
-            return Ok(response);
+        if rejected
+            && let Some(other) = self.replacement(&token)
+            && authorized.retry(&mut head.headers, &other)
+        {
+            let response = send(agent, head.clone(), body, true)?;
+            return Ok(watch(response, &head.method, self, &other).0);
         }
-        let Some(other) = self.replacement(&token) else {
-            return Ok(response);
-        };
-        if !authorized.retry(&mut head.headers, &other) {
-            return Ok(response);
-        }
-        let response = send(agent, head.clone(), body, true)?;
-        let (response, _) = watch(response, &head.method, self, &other);
         Ok(response)
     }
 }
@@ -83,10 +68,24 @@ impl TokenProvider {
 /// use pan123_token_ureq::{AgentBuilder, Credentials, TokenProvider};
 ///
 /// let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?).build()?;
-/// let agent = AgentBuilder::default().config().middleware(provider.clone()).build().new_agent();
+/// let agent = AgentBuilder::default().config()?.middleware(provider.clone()).build().new_agent();
 /// let reply = agent.get("https://open-api.123pan.com/api/v1/user/info").call()?;
 /// # Ok(())
 /// # }
+/// ```
+///
+/// Without a token, a call isn't sent and fails with [`ureq::Error::Other`], which holds the
+/// [`TokenError`](crate::TokenError):
+///
+/// ```
+/// use pan123_token_ureq::{TokenError, ureq};
+///
+/// fn why_no_token(error: &ureq::Error) -> Option<&TokenError> {
+///     match error {
+///         ureq::Error::Other(cause) => cause.downcast_ref(),
+///         _ => None,
+///     }
+/// }
 /// ```
 ///
 /// Of the body of a reply that is watched as it comes, ureq doesn't know the length, which stands in the header alone; and
@@ -104,7 +103,7 @@ impl Middleware for TokenProvider {
         let Some(authorization) = self.provider.authorization(&request) else {
             return next.handle(request);
         };
-        let token = self.token().map_err(no_token)?;
+        let token = self.token().map_err(|error| Error::Other(error.into()))?;
         let authorized = authorization.authorize(request.headers_mut(), &token);
         let method = request.method().clone();
         let Some(config) = request.middleware_config() else {
@@ -115,22 +114,19 @@ impl Middleware for TokenProvider {
     }
 }
 
-fn no_token(error: TokenError) -> Error {
-    Error::Other(Box::new(error))
-}
-
 fn send(
     agent: &Agent,
     head: request::Parts,
     body: &[u8],
     authorized: bool,
-) -> Result<Response<Body>, Error> {
+) -> Result<Response<Body>, CallError> {
     let methods_with_body = [Method::POST, Method::PUT, Method::PATCH];
-    if body.is_empty() && !methods_with_body.contains(&head.method) {
+    let response = if body.is_empty() && !methods_with_body.contains(&head.method) {
         run(agent, Request::from_parts(head, ()), authorized)
     } else {
         run(agent, Request::from_parts(head, body), authorized)
-    }
+    };
+    response.map_err(CallError::of)
 }
 
 fn run<S: AsSendBody>(

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pan123_token::{BaseUrl, Credentials};
-use pan123_token_cache::{Clock, Event, PolicyError, RenewalPolicy, SystemClock, TokenStore};
+use pan123_token_cache::{Clock, Event, RenewalPolicy, SystemClock, TokenStore};
 use pan123_token_provider::Settings;
 use ureq::Agent;
 
+use crate::BuildError;
 use crate::jobs::Jobs;
 use crate::provider::TokenProvider;
 
@@ -41,10 +42,10 @@ impl TokenProviderBuilder {
     ///
     /// # Errors
     ///
-    /// When the policy's figures don't fit together, or the timeout is zero.
+    /// When the policy's figures don't fit together, the timeout is zero, or a proxy variable can't be read.
     #[cfg(feature = "rustls")]
-    pub fn build(self) -> Result<TokenProvider, PolicyError> {
-        let config = crate::AgentBuilder::default().config();
+    pub fn build(self) -> Result<TokenProvider, BuildError> {
+        let config = crate::AgentBuilder::default().config()?;
         // Exchanges are days apart: an idle connection would be found dead, after the request was sent.
         let agent = config.max_idle_connections(0).build().new_agent();
         self.agent(agent).build()
@@ -121,7 +122,7 @@ impl TokenProviderBuilder<Agent> {
     /// # Errors
     ///
     /// When the policy's figures don't fit together, or the timeout is zero.
-    pub fn build(self) -> Result<TokenProvider, PolicyError> {
+    pub fn build(self) -> Result<TokenProvider, BuildError> {
         let Self {
             settings,
             store,

@@ -22,7 +22,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 /// Takes an agent or a reference to one. However it is configured, for this request the status is no error, redirects
 /// are not followed (the request holds the client secret), at most 64 KiB and one byte of the body are read, and the
 /// whole exchange, from resolving the name to the last byte of the reply, is bounded by `timeout` (the agent's own
-/// bounds hold, too). A proxy from the environment is passed over for plain `http`, which is there for loopback and for
+/// bounds hold, too, but those on a single read or write). A proxy from the environment is passed over for plain `http`, which is there for loopback and for
 /// test networks; a proxy that was set on the agent counts.
 ///
 /// Blocks the thread for at most about `timeout`. Nothing is kept: each success costs one of the 3 tokens that the
@@ -63,7 +63,10 @@ pub fn fetch(
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .timeout_global(Some(timeout));
+        .timeout_global(Some(timeout))
+        // The one bound on the whole is enough: a server may be silent as long as the caller is patient.
+        .timeout_per_read(None)
+        .timeout_per_write(None);
     if plain_http && agent.config().proxy().is_some_and(Proxy::is_from_env) {
         config = config.proxy(None);
     }

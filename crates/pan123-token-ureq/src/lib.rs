@@ -1,87 +1,120 @@
 //! The access token of the 123pan open platform, with [ureq](ureq) (blocking): got, kept, shared and renewed in time.
-//!
-//! # In scope
-//!
-//! - [`TokenProvider`] hands out a token that can be used now. It fetches one when it is first asked, renews it in the last
-//!   part of its life, and replaces it when the platform rejects it.
-//! - [`TokenProvider::call`] carries out a business call with it, and repeats the call once with another token, if need be.
-//!   As a [middleware](TokenProvider#impl-Middleware-for-TokenProvider) it authorizes all calls of an agent.
-//! - [`fetch()`] is the single exchange, with nothing kept: each success costs one of the 3 tokens that the platform keeps
-//!   alive per client ID.
-//! - `agent()` is an agent that is ready to use (feature `rustls`): rustls, no redirects, bounded time. Any other
-//!   [`ureq::Agent`] will do as well.
-//!
-//! # Out of scope
-//!
-//! When to fetch, use and renew is decided in `pan123-token-cache`, and what a reply means in `pan123-token`; their types
-//! are re-exported here. Stores, in which processes or hosts share a token, are crates of their own.
-//!
-//! # Threads
-//!
-//! Fetching, renewing and saving happen on a thread that is started when somebody needs it and ends with the result: the
-//! flight. A provider has one at a time (a second one only to ask the platform while the first hangs in a store beyond its
-//! time), and callers wait for it no longer than they want. Nothing else is started, and nothing stands by.
-//!
-//! While a token is fresh, handing it out takes two clock reads, a look at what was published, and one count of references:
-//! no lock, no allocation.
-//!
-//! # Secrets in logs
-//!
-//! At TRACE, the log target `ureq_proto::util` of ureq itself dumps headers and bodies, the client secret and the token
-//! among them. Keep that target off.
 #![cfg_attr(
     feature = "rustls",
     doc = r#"
-# Example
-
 ```no_run
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
 use pan123_token_ureq::{Credentials, TokenProvider, agent, http::Request};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let credentials = Credentials::new(
-        std::env::var("PAN123_CLIENT_ID")?,
-        std::env::var("PAN123_CLIENT_SECRET")?,
-    )?;
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let variable = |name| env::var(name).map_err(|_| format!("set the variable {name}"));
+    let credentials = Credentials::new(variable("PAN123_CLIENT_ID")?, variable("PAN123_CLIENT_SECRET")?)?;
     // One for the whole program; clones share the token.
     let provider = TokenProvider::builder(credentials)
         .on_event(|event| eprintln!("{event:?}"))
         .build()?;
 
+    let result = print_user_info(&provider);
+    // Whatever came of it: what is under way is to be saved, if there is a store.
+    provider.flush(Duration::from_secs(5));
+    result
+}
+
+fn print_user_info(provider: &TokenProvider) -> Result<(), Box<dyn Error>> {
     let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body("")?;
-    let mut response = provider.call(&agent(), request)?;
+    let mut response = provider.call(&agent()?, request)?;
     println!("{}", response.body_mut().read_to_string()?);
     Ok(())
 }
 ```
 "#
 )]
+//! # Concepts
+//!
+//! - [`TokenProvider`] hands out a token that can be used now. It fetches one when it is first asked, renews it in the last
+//!   part of its life, and replaces it when the platform rejects it.
+//! - [`TokenProvider::call`] carries out an API call with it, and repeats the call once with another token where the platform
+//!   rejected the first. As a [middleware](TokenProvider#impl-Middleware-for-TokenProvider) it authorizes all calls of an
+//!   agent. Either way the token goes to the base URL's origin and to those that were
+//!   [allowed](TokenProvider::allow_origin), the upload hosts that the API names among them; nowhere else.
+//! - A [store](TokenProviderBuilder::store) shares the token between processes or hosts. Each token that is fetched without
+//!   one is one of the 3 that the platform keeps alive per client ID.
+//! - [`fetch()`] is the single exchange, with nothing kept.
+//! - `agent()` is an agent that is ready to use (feature `rustls`): rustls, no redirects, no endless silence. Any other
+//!   [`ureq::Agent`] will do as well.
+//!
+//! # Errors
+//!
+//! Each error's `Display` is one line that says what happened and what to do; an [`io::Error`](std::io::Error) behind it is
+//! found along `source()`. [`TokenError`] says why there is no token and when the next attempt is due, [`CallError`] why an
+//! API call brought no reply. What the platform says of a call stands in the reply's body.
+//!
+//! # Threads
+//!
+//! Fetching, renewing and saving are jobs. A job has a thread of its own, named `pan123-token`, which is started when a
+//! caller needs it and ends with the result. There is one at a time, and a second one only to ask the platform while the
+//! first hangs in a store. Callers wait for it no longer than they want. Nothing stands by. A thread that can't be started,
+//! a client or a store that panics: callers get that as their error, at once.
+//!
+//! While a token is fresh, handing it out takes two clock reads, a look at what was published, and one count of references:
+//! no lock, no allocation.
+//!
+//! # Scope
+//!
+//! When to fetch, use and renew is decided in [`pan123_token_cache`], and what a reply means in [`pan123_token`]. Both are
+//! re-exported whole: what the author of a store or of a driver needs is found there. What the providers of all runtimes
+//! have in common stands in `pan123-token-provider`. Stores are crates of their own (`pan123-token-file`,
+//! `pan123-token-redis`).
+//!
+//! # Secrets in logs
+//!
+//! At TRACE, the log target `ureq_proto::util` of ureq itself dumps headers and bodies, the client secret and the token
+//! among them. Keep that target off.
 
 #[cfg(feature = "rustls")]
 mod agent;
 mod authorization;
+mod build_error;
 mod builder;
+mod call_error;
 mod failure;
 mod fetch;
 mod jobs;
 mod provider;
+#[cfg(feature = "rustls")]
+mod proxy;
 mod watched_body;
 
 #[cfg(feature = "rustls")]
 pub use agent::{AgentBuilder, agent};
-pub use builder::{BundledAgent, TokenProviderBuilder};
+pub use build_error::BuildError;
+pub use builder::TokenProviderBuilder;
+pub use call_error::CallError;
 pub use fetch::fetch;
-pub use pan123_token::{
-    self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
-    Credentials, CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
-    MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, RejectionWatch,
-    ResponseError, http, time, token_rejected,
-};
-pub use pan123_token_cache::{
-    self, Clock, Event, Failure, Lease, Moment, Owner, PolicyError, Record, RecordError, Rejection,
-    RenewalPolicy, Saved, StoreError, StoreKey, Stored, SystemClock, TokenError, TokenStore,
-};
 pub use provider::TokenProvider;
 
+// What most programs name. All the rest is found in the crates themselves.
+pub use pan123_token::{
+    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, OffsetDateTime,
+    ResponseError, http,
+};
+pub use pan123_token_cache::{
+    self, Event, Failure, Rejection, RenewalPolicy, TokenError, TokenStore,
+};
 // The client, in the version that `fetch` takes.
 pub use ureq;
 

@@ -8,6 +8,7 @@
 mod common;
 
 use std::io::Read;
+use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_ureq::http::{Method, Request};
 use pan123_token_ureq::ureq::{self, Agent, SendBody};
 use pan123_token_ureq::{
-    AccessToken, Credentials, Event, OffsetDateTime, RenewalPolicy, TokenError, TokenProvider,
-    fetch,
+    AccessToken, CallError, Credentials, Event, OffsetDateTime, RenewalPolicy, TokenError,
+    TokenProvider, fetch,
 };
 
 const REJECTED: &str = r#"{"code":401,"message":"token is expired","data":null}"#;
@@ -47,14 +48,16 @@ fn provider(server: &Server) -> (TokenProvider, ManualClock, Platform) {
     (provider, clock, platform)
 }
 
-/// Both ways of carrying a call out.
+/// Both ways of carrying a call out. An error is what it says.
 fn both_ways(
     provider: &TokenProvider,
     url: &str,
-) -> [Result<ureq::http::Response<ureq::Body>, ureq::Error>; 2] {
+) -> [Result<ureq::http::Response<ureq::Body>, String>; 2] {
+    let called = provider.call(&default_agent(), Request::get(url).body("").unwrap());
+    let authorized = authorized_agent(provider).get(url).call();
     [
-        provider.call(&default_agent(), Request::get(url).body("").unwrap()),
-        authorized_agent(provider).get(url).call(),
+        called.map_err(|error| error.to_string()),
+        authorized.map_err(|error| error.to_string()),
     ]
 }
 
@@ -119,16 +122,34 @@ fn a_call_to_another_origin_carries_nothing_and_is_left_as_it_is() {
     let allowed = Server::start(vec![]);
     let other = Server::start(vec![reply(401, JSON, REJECTED); 2]);
     let (provider, _, platform) = provider(&allowed);
-    for result in both_ways(&provider, &other.url()) {
-        // The agent has statuses for errors, and this call is none of ours.
-        assert!(matches!(result, Err(ureq::Error::StatusCode(401))));
-    }
+    // The agent has statuses for errors, and this call is none of ours.
+    assert_eq!(
+        both_ways(&provider, &other.url()).map(Result::unwrap_err),
+        ["the API call failed: http status: 401", "http status: 401"]
+    );
     for request in other.received() {
         assert!(request.header("authorization").is_empty());
         assert!(request.header("platform").is_empty());
     }
     assert_eq!(other.received().len(), 2);
     assert_eq!(platform.requests(), 1);
+}
+
+#[test]
+fn an_origin_that_is_allowed_later_gets_the_token_from_every_clone() {
+    let (first, upload) = (
+        Server::start(vec![]),
+        Server::start(vec![reply(200, JSON, FINE); 2]),
+    );
+    let (provider, ..) = provider(&first);
+    let before = provider.clone();
+    provider.allow_origin(&upload.base_url());
+    for response in both_ways(&before, &upload.url()) {
+        assert_eq!(text(response.unwrap()), FINE);
+    }
+    for request in upload.received() {
+        assert_eq!(request.header("authorization"), ["Bearer token-1"]);
+    }
 }
 
 #[test]
@@ -171,16 +192,73 @@ fn without_a_token_nothing_is_sent_and_the_error_says_why() {
         .allow_origin(server.base_url())
         .build()
         .unwrap();
-    for result in both_ways(&provider, &server.url()) {
-        let Err(ureq::Error::Other(cause)) = result else {
-            panic!("another result");
-        };
-        assert!(
-            matches!(cause.downcast_ref(), Some(TokenError::Renewal { .. })),
-            "{cause}"
-        );
-    }
+    let request = Request::get(server.url()).body("").unwrap();
+    let error = provider.call(&default_agent(), request).unwrap_err();
+    let CallError::Token(why) = &error else {
+        panic!("{error:?}");
+    };
+    assert!(matches!(why, TokenError::Renewal { .. }), "{why:?}");
+    let line = error.to_string();
+    assert!(
+        line.starts_with("no connection: connection refused"),
+        "{line}"
+    );
+
+    // ureq's own error is all that an agent can return.
+    let result = authorized_agent(&provider).get(server.url()).call();
+    let Err(ureq::Error::Other(cause)) = result else {
+        panic!("another result");
+    };
+    assert!(cause.is::<TokenError>(), "{cause}");
+    // The same agent, through the provider of an account that has a token.
+    let fixed = TokenProvider::fixed(
+        Platform::new(&clock)
+            .provider(&clock)
+            .build()
+            .unwrap()
+            .token()
+            .unwrap(),
+    );
+    let request = Request::get(server.url()).body("").unwrap();
+    let error = fixed
+        .call(&authorized_agent(&provider), request)
+        .unwrap_err();
+    assert!(matches!(error, CallError::Token(_)), "{error:?}");
     assert!(server.received().is_empty());
+}
+
+#[test]
+fn an_agent_that_fails_is_an_error_whose_cause_is_in_the_chain() {
+    let server = Server::start(vec![]);
+    let (provider, ..) = provider(&server);
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead_url = format!("http://{}", dead.local_addr().unwrap());
+    drop(dead);
+    provider.allow_origin(&dead_url.parse().unwrap());
+    let request = || Request::get(&dead_url).body("").unwrap();
+    let error = provider.call(&default_agent(), request()).unwrap_err();
+    let line = error.to_string();
+    assert!(
+        line.starts_with("the API call failed: Connection refused"),
+        "{line}"
+    );
+    let source = std::error::Error::source(&error).unwrap();
+    let source = source.downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(source.kind(), std::io::ErrorKind::ConnectionRefused);
+
+    // Accepts connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_url = format!("http://{}", silent.local_addr().unwrap());
+    provider.allow_origin(&silent_url.parse().unwrap());
+    let impatient = Agent::config_builder().proxy(None);
+    let impatient = impatient.timeout_recv_response(Some(SECOND / 10)).build();
+    let request = Request::get(&silent_url).body("").unwrap();
+    let error = provider.call(&impatient.into(), request).unwrap_err();
+    let CallError::Http(error) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    assert!(error.get_ref().unwrap().is::<ureq::Error>());
 }
 
 #[test]

@@ -20,8 +20,9 @@ use pan123_token_cache::testing::MemoryStore;
 use pan123_token_cache::{
     FallbackStore, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore,
 };
+use pan123_token_ureq::pan123_token::Fingerprint;
 use pan123_token_ureq::{
-    Credentials, Event, Failure, FetchError, Fingerprint, RenewalPolicy, TokenError, TokenProvider,
+    Credentials, Event, Failure, FetchError, RenewalPolicy, TokenError, TokenProvider,
 };
 
 /// Longer than anything here takes.

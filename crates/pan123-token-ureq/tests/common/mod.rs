@@ -15,13 +15,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
 use pan123_token_cache::testing::ManualClock;
+use pan123_token_cache::{Clock, Moment};
 use pan123_token_ureq::http::{Request, Response};
-use pan123_token_ureq::time::format_description::well_known::Rfc3339;
+use pan123_token_ureq::pan123_token::time::format_description::well_known::Rfc3339;
 use pan123_token_ureq::ureq::middleware::MiddlewareNext;
 use pan123_token_ureq::ureq::{Agent, Body, Error, SendBody};
-use pan123_token_ureq::{
-    Clock, Credentials, Moment, OffsetDateTime, TokenProvider, TokenProviderBuilder,
-};
+use pan123_token_ureq::{Credentials, OffsetDateTime, TokenProvider, TokenProviderBuilder};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);

@@ -4,9 +4,8 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
-use pan123_token_ureq::{
-    Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore,
-};
+use pan123_token_cache::{Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore};
+use pan123_token_ureq::pan123_token::Fingerprint;
 
 pub(crate) struct Scripted {
     store: MemoryStore,

@@ -1,0 +1,58 @@
+//! Why an API call brought no reply.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use pan123_token_cache::TokenError;
+
+/// Why an API call brought no reply. `Display` is one line that says it all.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallError {
+    /// There is no token for it, so it wasn't sent.
+    Token(TokenError),
+    /// The agent failed: no connection, or no reply in time ([`TimedOut`](io::ErrorKind::TimedOut)). The call may have
+    /// reached the server. What is no error of the operating system's holds the agent's own
+    /// ([`get_ref`](io::Error::get_ref)).
+    Http(io::Error),
+}
+
+impl CallError {
+    pub(crate) fn of(error: ureq::Error) -> Self {
+        match error {
+            // That of a provider that is a middleware of the agent.
+            ureq::Error::Other(cause) => match cause.downcast::<TokenError>() {
+                Ok(error) => Self::Token(*error),
+                Err(cause) => Self::Http(io::Error::other(cause)),
+            },
+            ureq::Error::Timeout(_) => Self::Http(io::Error::new(io::ErrorKind::TimedOut, error)),
+            error => Self::Http(error.into_io()),
+        }
+    }
+}
+
+impl From<TokenError> for CallError {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(error) => error.fmt(f),
+            Self::Http(error) => write!(f, "the API call failed: {error}"),
+        }
+    }
+}
+
+/// An I/O error is found along `source()`, to see its kind; its text stands in `Display` already.
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Token(error) => error.source(),
+            Self::Http(error) => Some(error),
+        }
+    }
+}

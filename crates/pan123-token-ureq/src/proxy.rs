@@ -1,0 +1,191 @@
+//! The proxy that the environment names, read as curl reads it.
+
+use std::ffi::OsString;
+use std::net::Ipv6Addr;
+
+use pan123_token::http::uri::Scheme;
+use pan123_token::http::{Request, Response};
+use ureq::middleware::MiddlewareNext;
+use ureq::{Body, Error, Proxy, RequestExt, SendBody};
+
+use crate::BuildError;
+
+/// Those for `https`; the first one that is set decides. `HTTP_PROXY` is none of them: whoever calls a CGI can set it.
+const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// The proxy for `https`, if there is one in these variables. An empty one isn't set.
+pub(crate) fn of_variables(
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Option<Proxy>, BuildError> {
+    let first = |names: &[&'static str]| {
+        names.iter().find_map(|name| {
+            let value = variable(name)?;
+            let blank = value.to_str().is_some_and(|value| value.trim().is_empty());
+            (!blank).then_some((*name, value))
+        })
+    };
+    let Some((name, value)) = first(&VARIABLES) else {
+        return Ok(None);
+    };
+    let unreadable = || BuildError::Proxy { variable: name };
+    let proxy = value
+        .to_str()
+        .and_then(|value| Proxy::new(value.trim()).ok());
+    let proxy = proxy.ok_or_else(unreadable)?;
+
+    let mut builder = Proxy::builder(proxy.protocol())
+        .host(proxy.host())
+        .port(proxy.port())
+        .resolve_target(proxy.resolve_target());
+    if let Some(user) = proxy.username() {
+        builder = builder.username(user);
+    }
+    if let Some(password) = proxy.password() {
+        builder = builder.password(password);
+    }
+    if let Some((_, exceptions)) = first(&EXCEPTIONS) {
+        for exception in exceptions.to_string_lossy().split([',', ' ', '\t']) {
+            builder = entries(exception).fold(builder, |builder, entry| builder.no_proxy(&entry));
+        }
+    }
+    builder.build().map(Some).map_err(|_| unreadable())
+}
+
+/// An exception in ureq's words: a domain means its subdomains, too, with and without a dot before it.
+fn entries(exception: &str) -> impl Iterator<Item = String> {
+    let host = exception.trim_matches('.');
+    let entries = if exception == "*" {
+        vec!["*".to_owned()]
+    } else if host.parse::<Ipv6Addr>().is_ok() {
+        vec![format!("[{host}]")]
+    } else if host.is_empty() || host.contains('*') {
+        // The only wildcard is the one for all hosts.
+        Vec::new()
+    } else {
+        vec![host.to_owned(), format!(".{host}")]
+    };
+    entries.into_iter()
+}
+
+/// A middleware: plain `http` is for loopback and test networks, and goes to no proxy.
+pub(crate) fn plain_http_goes_straight(
+    request: Request<SendBody<'_>>,
+    next: MiddlewareNext<'_>,
+) -> Result<Response<Body>, Error> {
+    if request.uri().scheme() != Some(&Scheme::HTTP) {
+        return next.handle(request);
+    }
+    match request.middleware_config() {
+        Some(config) => next.handle(config.proxy(None).build()),
+        None => Err(Error::Other("called by something that is no agent".into())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+mod tests {
+    use super::*;
+    use ureq::ProxyProtocol;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Option<Proxy>, BuildError> {
+        of_variables(|name| {
+            let found = variables.iter().find(|(it, _)| *it == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+
+    fn host(variables: &[(&str, &str)]) -> Option<String> {
+        read(variables)
+            .unwrap()
+            .map(|proxy| proxy.host().to_owned())
+    }
+
+    #[test]
+    fn the_first_variable_that_is_set_decides() {
+        let all = [
+            ("HTTPS_PROXY", "http://a"),
+            ("https_proxy", "http://b"),
+            ("ALL_PROXY", "http://c"),
+            ("all_proxy", "http://d"),
+        ];
+        assert_eq!(host(&all).unwrap(), "a");
+        assert_eq!(host(&all[1..]).unwrap(), "b");
+        assert_eq!(host(&all[2..]).unwrap(), "c");
+        assert_eq!(host(&all[3..]).unwrap(), "d");
+        assert_eq!(host(&[]), None);
+        assert_eq!(
+            host(&[("HTTPS_PROXY", " "), ("ALL_PROXY", "c")]).unwrap(),
+            "c"
+        );
+        // It may come from a request to a CGI.
+        assert_eq!(host(&[("HTTP_PROXY", "http://a")]), None);
+    }
+
+    #[test]
+    fn all_of_an_address_counts() {
+        let proxy = read(&[("ALL_PROXY", "socks5h://us%40er:p%20w@proxy.example:99")]);
+        let proxy = proxy.unwrap().unwrap();
+        assert_eq!(proxy.protocol(), ProxyProtocol::Socks5h);
+        assert_eq!((proxy.host(), proxy.port()), ("proxy.example", 99));
+        assert_eq!(proxy.username(), Some("us@er"));
+        assert_eq!(proxy.password(), Some("p w"));
+        assert!(!proxy.resolve_target());
+        let proxy = read(&[("ALL_PROXY", "http://[::1]:8080")])
+            .unwrap()
+            .unwrap();
+        assert_eq!((proxy.host(), proxy.port()), ("[::1]", 8080));
+    }
+
+    #[test]
+    fn a_value_that_names_no_proxy_is_an_error_that_does_not_show_it() {
+        for value in [
+            "http://us er:SENTINEL@x",
+            "ftp://SENTINEL",
+            "http://",
+            "no proxy",
+        ] {
+            let variables = [("https_proxy", value), ("ALL_PROXY", "http://c")];
+            let error = read(&variables).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "the environment variable https_proxy names no proxy; write it as http://host:port, or unset it"
+            );
+            assert!(!format!("{error:?}").contains("SENTINEL"));
+        }
+    }
+
+    #[test]
+    fn exceptions_are_those_of_curl() {
+        for (exceptions, host, straight) in [
+            ("host.example", "host.example", true),
+            ("example", "host.example", true),
+            (".example", "host.example", true),
+            (".host.example", "host.example", true),
+            ("EXAMPLE", "host.example", true),
+            ("host.example", "HOST.EXAMPLE", true),
+            ("x, host.example", "host.example", true),
+            ("x host.example", "host.example", true),
+            ("x,,host.example.,", "host.example", true),
+            ("*", "host.example", true),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("::1", "[::1]", true),
+            ("[::1]", "[::1]", true),
+            ("", "host.example", false),
+            (".", "host.example", false),
+            ("x", "host.example", false),
+            ("ost.example", "host.example", false),
+            ("host.example.x", "host.example", false),
+            ("*.example", "host.example", false),
+            ("host.*", "host.example", false),
+        ] {
+            let variables = [("ALL_PROXY", "http://c"), ("NO_PROXY", exceptions)];
+            let proxy = read(&variables).unwrap().unwrap();
+            let uri = format!("https://{host}/").parse().unwrap();
+            assert_eq!(proxy.is_no_proxy(&uri), straight, "{exceptions} {host}");
+        }
+        let capitals = [("ALL_PROXY", "c"), ("NO_PROXY", "x"), ("no_proxy", "*")];
+        let proxy = read(&capitals).unwrap().unwrap();
+        assert!(!proxy.is_no_proxy(&"https://host/".parse().unwrap()));
+    }
+}
