@@ -206,6 +206,14 @@ impl Scenario {
             30 * DAY,
             90 * DAY,
         ]);
+        // One family is a fleet that wants for nothing, in which jitter can be seen.
+        let well = family == 0;
+        let (sharing, hosts, lifetime) = if well {
+            let lifetime = random.pick(&[HOUR, 6 * HOUR, DAY]);
+            (Sharing::Redis, hosts.max(5), lifetime)
+        } else {
+            (sharing, hosts, lifetime)
+        };
         // These never let a fleet rest.
         let restless = [
             Fault::Always401,
@@ -227,7 +235,7 @@ impl Scenario {
             lifetime
         };
         let mut scenario = Self::calm(seed, sharing, hosts, services, lifetime);
-        scenario.eager = random.chance(600);
+        scenario.eager = well || random.chance(600);
         scenario.forms = random.chance(60);
         scenario.faults_end = (lifetime * 2).max(10 * MINUTE);
         if lifetime > HOUR {
@@ -243,7 +251,7 @@ impl Scenario {
             random.pick(&[Eviction::Oldest, Eviction::NewestButOne, Eviction::Random]);
         scenario.network.latency = random.pick(&[20, 200, 2000]) * SECOND / 1000;
         scenario.store.latency = random.pick(&[1, 10, 300]) * SECOND / 1000;
-        if random.chance(150) && lifetime >= 5 * MINUTE {
+        if random.chance(150) && lifetime >= 5 * MINUTE && !well {
             let policy = other_policy(&mut random);
             for host in &mut scenario.hosts {
                 host.policy = policy.clone();
