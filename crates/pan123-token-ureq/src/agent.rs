@@ -52,7 +52,7 @@ impl Default for AgentBuilder {
 }
 
 impl AgentBuilder {
-    /// Passes over the proxy variables of the environment.
+    /// Ignores the proxy variables of the environment.
     #[must_use]
     pub fn no_proxy(self) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl AgentBuilder {
             // What ureq says of it repeats the file.
             let item = item.map_err(|_| invalid("the PEM can't be read"))?;
             if let PemItem::Certificate(certificate) = item {
-                // ureq itself would pass over one that is none.
+                // ureq itself would ignore one that is none.
                 RootCertStore::empty()
                     .add(CertificateDer::from(certificate.der()))
                     .map_err(|_| invalid("the PEM holds something that is no certificate"))?;

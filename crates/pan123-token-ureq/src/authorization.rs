@@ -22,9 +22,9 @@ impl TokenProvider {
     /// For a call that carries the token, whatever the agent's configuration: no status is an error, since what the
     /// platform says of the call stands in the body; and no redirect is followed, since each origin is to be looked at.
     ///
-    /// Of a reply that may be a rejection (its status is 401, or it is JSON), up to 4 KiB are read before it is returned,
-    /// and no more than it takes to see that it is none, as a rule its `code`; the reply still comes whole, and its first
-    /// bytes wait for nothing else. Any other reply is returned as it comes, and is watched while it is read: a rejection
+    /// Of a reply that may be a rejection (its status is 401, or it is JSON), up to 4 KiB are read before it is returned, and
+    /// no more than it takes to see that it is none, as a rule its `code`; one of a known length up to that is read to its
+    /// end. It still comes whole. Any other reply is returned as it comes, and is watched while it is read: a rejection
     /// then counts for the next call.
     ///
     /// A rejected token may be replaced at once, later, or by a newer one from the store: this waits for what is under way
@@ -44,7 +44,7 @@ impl TokenProvider {
         let Some(authorization) = authorization else {
             return send(agent, head, body, false);
         };
-        let token = self.token()?;
+        let token = self.token().map_err(CallError::Token)?;
         let authorized = authorization.authorize(&mut head.headers, &token);
         let response = send(agent, head.clone(), body, true)?;
         let (response, rejected) = watch(response, &head.method, self, &token);
@@ -59,7 +59,7 @@ impl TokenProvider {
     }
 }
 
-/// For an agent that authorizes each of its calls by itself. A middleware can't repeat a call; otherwise it does what
+/// For an agent that authorizes each of its calls by itself. A middleware can't retry a call; otherwise it does what
 /// [`TokenProvider::call`] does.
 ///
 /// ```no_run

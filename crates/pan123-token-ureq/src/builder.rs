@@ -85,7 +85,7 @@ impl<A> TokenProviderBuilder<A> {
         self.set(|settings| settings.timeout(timeout))
     }
 
-    /// Tells the time, instead of the [`SystemClock`]. How long callers wait is told by the operating system all the same.
+    /// The time, instead of that of the [`SystemClock`]. How long callers wait is measured by the operating system all the same.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         self.set(|settings| settings.clock(clock))
     }
@@ -123,17 +123,11 @@ impl TokenProviderBuilder<Agent> {
     ///
     /// When the policy's figures don't fit together, or the timeout is zero.
     pub fn build(self) -> Result<TokenProvider, BuildError> {
-        let Self {
-            settings,
-            store,
-            agent,
-        } = self;
+        let (agent, store) = (self.agent, self.store);
         let fallback = store.as_ref().is_some_and(|it| it.fallback().is_some());
-        let settings = settings.sharing(store.is_some()).fallback(fallback);
-        Ok(TokenProvider::live(
-            settings.build()?,
-            Jobs { agent, store },
-        ))
+        let settings = self.settings.sharing(store.is_some()).fallback(fallback);
+        let provider = settings.build().map_err(BuildError::Policy)?;
+        Ok(TokenProvider::live(provider, Jobs { agent, store }))
     }
 }
 

@@ -32,12 +32,6 @@ impl CallError {
     }
 }
 
-impl From<TokenError> for CallError {
-    fn from(error: TokenError) -> Self {
-        Self::Token(error)
-    }
-}
-
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -22,8 +22,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 /// Takes an agent or a reference to one. However it is configured, for this request the status is no error, redirects
 /// are not followed (the request holds the client secret), at most 64 KiB and one byte of the body are read, and the
 /// whole exchange, from resolving the name to the last byte of the reply, is bounded by `timeout` (the agent's own
-/// bounds hold, too, but those on a single read or write). A proxy from the environment is passed over for plain `http`, which is there for loopback and for
-/// test networks; a proxy that was set on the agent counts.
+/// bounds hold, too, but those on a single read or write). A proxy that ureq took from the environment is not used for plain
+/// `http`, which is there for loopback and for test networks; a proxy that was set on the agent counts.
 ///
 /// Blocks the thread for at most about `timeout`. Nothing is kept: each success costs one of the 3 tokens that the
 /// platform keeps alive per client ID.
@@ -92,7 +92,7 @@ pub fn fetch(
 #[derive(Clone, Copy)]
 pub(crate) struct TokenExchange;
 
-/// The request's body, which tells whether any of it was read. ureq reads it once the connection stands.
+/// The request's body, which notes whether any of it was read. ureq reads it once the connection stands.
 struct Watched<'a> {
     bytes: &'a [u8],
     read: &'a Cell<bool>,

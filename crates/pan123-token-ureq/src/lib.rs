@@ -47,7 +47,7 @@ fn print_user_info(provider: &TokenProvider) -> Result<(), Box<dyn Error>> {
 //!
 //! - [`TokenProvider`] hands out a token that can be used now. It fetches one when it is first asked, renews it in the last
 //!   part of its life, and replaces it when the platform rejects it.
-//! - [`TokenProvider::call`] carries out an API call with it, and repeats the call once with another token where the platform
+//! - [`TokenProvider::call`] carries out an API call with it, and sends it once more with another token where the platform
 //!   rejected the first. As a [middleware](TokenProvider#impl-Middleware-for-TokenProvider) it authorizes all calls of an
 //!   agent. Either way the token goes to the base URL's origin and to those that were
 //!   [allowed](TokenProvider::allow_origin), the upload hosts that the API names among them; nowhere else.

@@ -84,11 +84,10 @@ impl TokenProvider {
         self.wait(Wanted::Refreshed, self.provider.timeout())
     }
 
-    /// The token after one that was rejected. Where none may come soon, none.
+    /// The token after one that was rejected. Where none may come soon, the same again.
     pub(crate) fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
         let wanted = Wanted::Replacing(rejected.fingerprint());
-        let token = self.wait(wanted, self.provider.timeout()).ok()?;
-        (token.secret() != rejected.secret()).then_some(token)
+        self.wait(wanted, self.provider.timeout()).ok()
     }
 
     fn wait(&self, wanted: Wanted, limit: Duration) -> Result<AccessToken, TokenError> {

@@ -10,7 +10,7 @@ use ureq::{Body, Error, Proxy, RequestExt, SendBody};
 
 use crate::BuildError;
 
-/// Those for `https`; the first one that is set decides. `HTTP_PROXY` is none of them: whoever calls a CGI can set it.
+/// Those for `https`; the first one that is set decides. `HTTP_PROXY` is none of them: a request to a CGI can set it.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
@@ -28,7 +28,7 @@ pub(crate) fn of_variables(
     let Some((name, value)) = first(&VARIABLES) else {
         return Ok(None);
     };
-    let unreadable = || BuildError::Proxy { variable: name };
+    let unreadable = || BuildError::Proxy(name);
     let proxy = value
         .to_str()
         .and_then(|value| Proxy::new(value.trim()).ok());

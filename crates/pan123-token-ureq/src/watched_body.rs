@@ -1,4 +1,4 @@
-//! The reply to a business call, and the verdict on its token: read ahead where that is allowed, or watched as it passes.
+//! The reply to an API call, and whether its token was rejected: read ahead where that is allowed, or watched as it passes.
 
 use std::io::{self, Cursor, Read};
 
@@ -9,8 +9,8 @@ use ureq::{Body, BodyBuilder, BodyReader};
 
 use crate::TokenProvider;
 
-/// Hands the reply on, and tells whether its token was rejected. Where that shows only later, the provider hears of it
-/// when the body has been read.
+/// Hands the reply on, and says whether its token was rejected. Where that shows only later, it is reported when the body
+/// has been read.
 pub(crate) fn watch(
     response: Response<Body>,
     method: &Method,
@@ -33,7 +33,7 @@ pub(crate) fn watch(
         return (Response::from_parts(head, body), false);
     }
 
-    // A short one is read whole, so that its length can be told to the caller.
+    // A short one is read whole, so that the caller sees its length.
     let short = length.is_some_and(|length| length <= MAX_REJECTION_BYTES as u64);
     let mut bytes = Vec::new();
     let (body, rejected) = match read_ahead(&mut reader, &mut watch, &mut bytes, short) {
@@ -111,7 +111,7 @@ impl Read for WatchedBody {
         let Some((mut watch, provider, token)) = self.watching.take() else {
             return read;
         };
-        // After an error there is no verdict, even if a caller reads on, and then finds an end.
+        // After an error the watch is dropped, even if a caller reads on, and then finds an end.
         if let Ok(bytes) = read {
             watch.push(&buffer[..bytes]);
             if bytes == 0 && !buffer.is_empty() {

@@ -1,4 +1,4 @@
-//! Handing out a token that is at hand allocates nothing. A program of its own, since the allocator is the whole program's.
+//! Handing out a current token allocates nothing. A program of its own, since the allocator is the whole program's.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{Platform, SECOND, clock};
 use pan123_token_ureq::TokenProvider;
 
 #[test]
-fn a_token_at_hand_costs_no_allocation() {
+fn a_current_token_costs_no_allocation() {
     let platform = Platform::new(&clock());
     let provider = TokenProvider::builder(common::credentials())
         .agent(platform.agent())

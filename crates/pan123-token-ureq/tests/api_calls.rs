@@ -1,4 +1,4 @@
-//! Business calls: which ones carry the token, and what a rejection leads to.
+//! API calls: which ones carry the token, and what a rejection leads to.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use common::server::{Server, reply};
 use common::store::{Script, Scripted};
-use common::{How, Platform, SECOND, clock, default_agent};
+use common::{Answer, Platform, SECOND, clock, default_agent};
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Rejection};
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_ureq::http::{Method, Request};
@@ -35,7 +35,7 @@ fn authorized_agent(provider: &TokenProvider) -> Agent {
     config.middleware(provider.clone()).build().into()
 }
 
-/// A provider with `token-1`, for business calls to this server.
+/// A provider with `token-1`, for API calls to this server.
 fn provider(server: &Server) -> (TokenProvider, ManualClock, Platform) {
     let clock = clock();
     let platform = Platform::new(&clock);
@@ -118,7 +118,7 @@ fn a_body_is_sent_as_it_is() {
 }
 
 #[test]
-fn a_call_to_another_origin_carries_nothing_and_is_left_as_it_is() {
+fn a_call_to_another_origin_carries_nothing_and_is_sent_as_it_is() {
     let allowed = Server::start(vec![]);
     let other = Server::start(vec![reply(401, JSON, REJECTED); 2]);
     let (provider, _, platform) = provider(&allowed);
@@ -153,7 +153,7 @@ fn an_origin_that_is_allowed_later_gets_the_token_from_every_clone() {
 }
 
 #[test]
-fn a_call_that_is_authorized_already_is_left_as_it_is() {
+fn a_call_that_is_authorized_already_is_sent_as_it_is() {
     let server = Server::start(vec![reply(200, JSON, REJECTED); 1]);
     let (provider, ..) = provider(&server);
     let request = Request::get(server.url()).header("authorization", "Bearer mine");
@@ -186,7 +186,7 @@ fn without_a_token_nothing_is_sent_and_the_error_says_why() {
     let server = Server::start(vec![reply(200, JSON, FINE)]);
     let clock = clock();
     let platform = Platform::new(&clock);
-    platform.now_it_is(How::Dead);
+    platform.answers_with(Answer::Dead);
     let provider = platform
         .provider(&clock)
         .allow_origin(server.base_url())
@@ -295,7 +295,7 @@ fn a_rejection_is_noticed_whatever_the_status_and_the_form() {
 }
 
 #[test]
-fn a_rejection_of_any_length_and_form_is_repeated() {
+fn a_rejection_of_any_length_and_form_is_retried() {
     let chunked = |head: &str| {
         let (first, second) = REJECTED.split_at(9);
         let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
@@ -321,7 +321,45 @@ fn a_rejection_of_any_length_and_form_is_repeated() {
 }
 
 #[test]
-fn what_is_no_verdict_rejects_nothing() {
+fn a_body_that_is_read_ahead_comes_whole() {
+    let long = "x".repeat(10_000);
+    for (kind, body) in [
+        (
+            "application/json",
+            format!(r#"{{"code":0,"data":"{long}"}}"#),
+        ),
+        (
+            "application/json",
+            format!(r#"{{"data":"{long}","code":401}}"#),
+        ),
+        (
+            "application/json",
+            format!(r#"{{"data":"{}","code":0}}"#, &long[..4_000]),
+        ),
+        ("application/json", String::new()),
+        ("text/html", format!("<html>{long}")),
+        ("text/html", format!("{}<html>", " ".repeat(5_000))),
+    ] {
+        for (status, size) in [(200, 1_000), (401, 7), (401, 3_000)] {
+            let mut reply = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n").into_bytes();
+            reply.extend(b"transfer-encoding: chunked\r\n\r\n");
+            for chunk in body.as_bytes().chunks(size) {
+                reply.extend(format!("{:x}\r\n", chunk.len()).bytes());
+                reply.extend(chunk);
+                reply.extend(b"\r\n");
+            }
+            reply.extend(b"0\r\n\r\n");
+            let server = Server::start(vec![reply; 2]);
+            let (provider, ..) = provider(&server);
+            for response in both_ways(&provider, &server.url()) {
+                assert_eq!(text(response.unwrap()), body, "{status}, {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_rejection_rejects_nothing() {
     let long = format!(r#"{{"code":401,"data":"{}"}}"#, "x".repeat(5_000));
     for (status, head, body) in [
         (200, JSON, FINE),
@@ -337,12 +375,12 @@ fn what_is_no_verdict_rejects_nothing() {
         }
         let token = provider.current().unwrap();
         assert_eq!(provider.token().unwrap(), token);
-        assert_eq!(server.received().len(), 2, "nothing is repeated");
+        assert_eq!(server.received().len(), 2, "no retry");
     }
 }
 
 #[test]
-fn a_reply_that_breaks_off_is_no_verdict_and_breaks_off_for_its_reader() {
+fn a_reply_that_breaks_off_is_no_rejection_and_breaks_off_for_its_reader() {
     for kind in ["application/json", "text/plain"] {
         let head = format!("HTTP/1.1 401 X\r\ncontent-type: {kind}\r\ncontent-length: 100\r\n\r\n");
         let server = Server::start(vec![(head + REJECTED).into_bytes(); 2]);
@@ -354,7 +392,7 @@ fn a_reply_that_breaks_off_is_no_verdict_and_breaks_off_for_its_reader() {
             let error = reader.read_to_end(&mut read).unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
             assert_eq!(read, REJECTED.as_bytes());
-            // Whoever reads on finds an end, which is none.
+            // A caller who reads on finds an end, which is none.
             assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
         }
         assert!(provider.current().is_some(), "{kind}");
@@ -362,7 +400,7 @@ fn a_reply_that_breaks_off_is_no_verdict_and_breaks_off_for_its_reader() {
 }
 
 #[test]
-fn a_rejected_call_is_repeated_once_with_another_token() {
+fn a_rejected_call_is_retried_once_with_another_token() {
     for rejection in [Rejection::Http200, Rejection::Http401] {
         let emulator = Emulator::builder().rejection(rejection).start().unwrap();
         let clock = clock();
@@ -398,7 +436,7 @@ fn a_rejected_call_is_repeated_once_with_another_token() {
 }
 
 #[test]
-fn an_endpoint_that_always_rejects_gets_one_repetition_and_disturbs_nobody() {
+fn an_endpoint_that_always_rejects_gets_one_retry_and_disturbs_no_other() {
     let server = Server::start(vec![reply(401, JSON, REJECTED); 400]);
     let clock = clock();
     let platform = Platform::new(&clock);
@@ -439,15 +477,15 @@ fn an_endpoint_that_always_rejects_gets_one_repetition_and_disturbs_nobody() {
 }
 
 #[test]
-fn the_token_of_a_repetition_is_rejected_like_any_other() {
+fn the_token_of_a_retry_is_rejected_like_any_other() {
     let server = Server::start(vec![reply(200, JSON, REJECTED); 2]);
     let clock = clock();
     let platform = Platform::new(&clock);
-    let (told, events) = mpsc::channel();
+    let (delivered, events) = mpsc::channel();
     let provider = platform
         .provider(&clock)
         .allow_origin(server.base_url())
-        .on_event(move |event| told.send(event.clone()).unwrap())
+        .on_event(move |event| delivered.send(event.clone()).unwrap())
         .build()
         .unwrap();
     let first = provider.token().unwrap();
@@ -471,7 +509,7 @@ fn the_token_of_a_repetition_is_rejected_like_any_other() {
 }
 
 #[test]
-fn a_newer_token_from_the_store_serves_for_the_repetition() {
+fn a_newer_token_from_the_store_serves_for_the_retry() {
     let server = Server::start(vec![reply(200, JSON, REJECTED), reply(200, JSON, FINE)]);
     let clock = clock();
     let platform = Platform::new(&clock);
@@ -529,7 +567,7 @@ fn a_token_too_young_to_be_replaced_is_not_waited_for_while_a_call_hangs_in_the_
     let response = provider.call(&default_agent(), request).unwrap();
     assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
     assert_eq!(text(response), REJECTED);
-    assert_eq!(server.received().len(), 1, "nothing is repeated");
+    assert_eq!(server.received().len(), 1, "no retry");
     assert_eq!(provider.current().unwrap().secret(), "token-1");
     store.now_it_is(Script::Nothing);
     assert!(provider.flush(20 * SECOND));

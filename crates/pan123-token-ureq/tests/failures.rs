@@ -13,7 +13,7 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DAY, HOUR, How, LIFE, Platform, SECOND, clock};
+use common::{Answer, DAY, HOUR, LIFE, Platform, SECOND, clock};
 use pan123_token_ureq::{ErrorKind, Event, Rejection, TokenProvider};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -25,13 +25,13 @@ fn a_platform_that_is_dead_for_the_whole_window_fails_nobody_while_the_token_liv
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
     provider.token().unwrap();
-    platform.now_it_is(How::Dead);
+    platform.answers_with(Answer::Dead);
     clock.advance(LIFE - DAY);
-    // A minute before its end, the token counts as over.
+    // A minute before its end, the token counts as expired.
     for _ in 0..24 * 60 - 1 {
         let started = Instant::now();
         assert_eq!(provider.token().unwrap().secret(), "token-1");
-        assert!(started.elapsed() < SECOND, "nobody waits");
+        assert!(started.elapsed() < SECOND, "no caller waits");
         assert!(provider.flush(LONG));
         clock.advance(60 * SECOND);
     }
@@ -55,7 +55,7 @@ fn a_platform_that_is_dead_for_the_whole_window_fails_nobody_while_the_token_liv
     );
     assert!(error.is_retryable());
 
-    platform.now_it_is(How::Grant);
+    platform.answers_with(Answer::Grant);
     clock.advance(error.next_attempt().unwrap());
     let requests = platform.requests() + 1;
     assert_eq!(
@@ -69,14 +69,14 @@ fn after_a_failure_callers_fail_at_once_until_the_next_attempt() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
-    platform.now_it_is(How::Envelope(RATE_LIMITED));
+    platform.answers_with(Answer::Envelope(RATE_LIMITED));
     let error = provider.token_within(LONG).unwrap_err();
     let kind = error.failure().and_then(|failure| match failure {
         pan123_token_ureq::Failure::Fetch(error) => error.response(),
         _ => None,
     });
     assert_eq!(kind.unwrap().kind(), ErrorKind::RateLimited);
-    platform.now_it_is(How::Grant);
+    platform.answers_with(Answer::Grant);
     let wait = error.next_attempt().unwrap();
     assert!(wait >= SECOND, "never less than the minimum interval");
     for _ in 0..100 {
@@ -89,11 +89,11 @@ fn after_a_failure_callers_fail_at_once_until_the_next_attempt() {
 }
 
 #[test]
-fn everyone_who_waits_gets_the_same_failure() {
+fn all_who_wait_get_the_same_failure() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
-    platform.now_it_is(How::Dead);
+    platform.answers_with(Answer::Dead);
     platform.hold();
     let barrier = Barrier::new(9);
     thread::scope(|scope| {
@@ -139,9 +139,9 @@ fn events_come_in_order_and_a_listener_may_panic_or_call_back() {
         .build()
         .unwrap();
     assert!(itself.set(provider.clone()).is_ok());
-    platform.now_it_is(How::Dead);
+    platform.answers_with(Answer::Dead);
     let error = provider.token_within(LONG).unwrap_err();
-    platform.now_it_is(How::Grant);
+    platform.answers_with(Answer::Grant);
     clock.advance(error.next_attempt().unwrap());
     let token = provider.token_within(LONG).unwrap();
     assert!(provider.flush(LONG));
@@ -168,7 +168,7 @@ fn events_come_in_order_and_a_listener_may_panic_or_call_back() {
     assert_eq!(events.len(), 3);
 }
 
-/// The flight tells its events after it has settled.
+/// The job delivers its events after it has reported.
 fn wait_for(events: &Mutex<Vec<Event>>, many: usize) -> Vec<Event> {
     let started = Instant::now();
     loop {

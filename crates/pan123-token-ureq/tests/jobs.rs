@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::store::{Script, Scripted};
-use common::{DAY, How, LIFE, Platform, SECOND, clock, credentials, default_agent};
+use common::{Answer, DAY, LIFE, Platform, SECOND, clock, credentials, default_agent};
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 use pan123_token_cache::testing::MemoryStore;
 use pan123_token_cache::{
@@ -61,7 +61,7 @@ fn threads_that_ask_at_once_after_expiry_cause_one_request() {
 }
 
 #[test]
-fn a_caller_who_gives_up_costs_no_token_and_leaves_nobody_waiting() {
+fn a_caller_who_gives_up_costs_no_token_and_leaves_none_waiting() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
@@ -94,7 +94,7 @@ fn a_caller_who_gives_up_costs_no_token_and_leaves_nobody_waiting() {
 }
 
 #[test]
-fn in_the_renewal_window_a_token_comes_at_once_while_a_flight_runs_beside() {
+fn in_the_renewal_window_a_token_comes_at_once_while_a_job_runs_beside() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
@@ -215,11 +215,11 @@ fn a_provider_that_is_dropped_still_saves_what_it_asked_for() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let store = Arc::new(MemoryStore::new(clock.clone()));
-    let (saved, news) = mpsc::channel();
+    let (delivered, events) = mpsc::channel();
     let provider = platform
         .provider(&clock)
         .store(store.clone())
-        .on_event(move |event| saved.send(event.clone()).unwrap())
+        .on_event(move |event| delivered.send(event.clone()).unwrap())
         .build()
         .unwrap();
     platform.hold();
@@ -227,12 +227,12 @@ fn a_provider_that_is_dropped_still_saves_what_it_asked_for() {
     drop(provider);
     platform.release();
     assert!(matches!(
-        news.recv_timeout(LONG).unwrap(),
+        events.recv_timeout(LONG).unwrap(),
         Event::Renewed { .. }
     ));
-    // The flight ends once the token is saved, and takes the listener with it.
+    // The job ends once the token is saved, and takes the listener with it.
     assert_eq!(
-        news.recv_timeout(LONG),
+        events.recv_timeout(LONG),
         Err(mpsc::RecvTimeoutError::Disconnected)
     );
     let another = platform.provider(&clock).store(store).build().unwrap();
@@ -244,7 +244,7 @@ fn a_client_that_panics_is_a_failure_at_once() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
-    platform.now_it_is(How::Panic);
+    platform.answers_with(Answer::Panic);
     let error = provider.token_within(LONG).unwrap_err();
     let Some(Failure::Fetch(failure @ FetchError::Body(_))) = error.failure() else {
         panic!("{error}");
@@ -254,7 +254,7 @@ fn a_client_that_panics_is_a_failure_at_once() {
         "{failure}"
     );
     assert!(provider.flush(LONG));
-    platform.now_it_is(How::Grant);
+    platform.answers_with(Answer::Grant);
     clock.advance(error.next_attempt().unwrap());
     assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-2");
 }
@@ -276,7 +276,7 @@ fn a_store_that_panics_or_hangs_costs_sharing_and_not_the_token() {
             .store(store.clone())
             .build()
             .unwrap();
-        // The platform's clock is this test's, and its tokens are long over by today's; but not by its `Date`.
+        // The platform's clock is this test's, and its tokens have long expired by today's; but not by its `Date`.
         assert_eq!(provider.token_within(LONG).unwrap().secret(), "token-1");
         assert_eq!(platform.requests(), 1);
         if script == Script::HangInLoad {
@@ -289,7 +289,7 @@ fn a_store_that_panics_or_hangs_costs_sharing_and_not_the_token() {
 }
 
 #[test]
-fn a_store_that_hangs_in_every_call_keeps_nobody_from_the_platform() {
+fn a_store_that_hangs_in_every_call_keeps_no_caller_from_the_platform() {
     let millis = Duration::from_millis;
     let mut policy = RenewalPolicy::default();
     policy.store_timeout = millis(20);
@@ -308,7 +308,7 @@ fn a_store_that_hangs_in_every_call_keeps_nobody_from_the_platform() {
         .store(store.clone())
         .build()
         .unwrap();
-    // The exchange takes so long that the store is to be tried again when it is over.
+    // The exchange takes so long that the store is to be tried again when it ends.
     platform.hold();
     let slow = {
         let platform = platform.clone();
@@ -336,23 +336,23 @@ fn a_store_that_hangs_in_every_call_keeps_nobody_from_the_platform() {
 }
 
 #[test]
-fn an_exchange_that_takes_all_of_its_time_is_told_as_that() {
+fn an_exchange_that_takes_all_of_its_time_is_reported_as_that() {
     // Accepts connections, and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let (told, news) = mpsc::channel();
+    let (delivered, events) = mpsc::channel();
     let timeout = Duration::from_millis(100);
     let provider = TokenProvider::builder(credentials())
         .agent(default_agent())
         .base_url(url.parse().unwrap())
         .timeout(timeout)
-        .on_event(move |event| told.send(event.clone()).unwrap())
+        .on_event(move |event| delivered.send(event.clone()).unwrap())
         .build()
         .unwrap();
     let started = Instant::now();
     provider.token().unwrap_err();
     assert!(started.elapsed() < LONG);
-    let Event::RenewalFailed { failure, .. } = news.recv_timeout(LONG).unwrap() else {
+    let Event::RenewalFailed { failure, .. } = events.recv_timeout(LONG).unwrap() else {
         panic!("another event");
     };
     assert_eq!(failure, Failure::Fetch(FetchError::Timeout(timeout)));

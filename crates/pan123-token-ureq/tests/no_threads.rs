@@ -1,4 +1,4 @@
-//! A process that gets no more threads: callers are told so, at once. A program of its own, which runs itself once more
+//! A process that gets no more threads: callers get that as their error, at once. A program of its own, which runs itself once more
 //! with a stack size that no thread can have.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

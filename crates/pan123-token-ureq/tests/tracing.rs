@@ -1,4 +1,4 @@
-//! The events as `tracing` gets them. A program of its own, since a flight has a thread of its own, and
+//! The events as `tracing` gets them. A program of its own, since a job has a thread of its own, and
 //! only a subscriber of the whole program hears of it.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
@@ -7,7 +7,7 @@ mod common;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
 
-use common::{How, Platform, SECOND, clock};
+use common::{Answer, Platform, SECOND, clock};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -51,13 +51,13 @@ fn each_event_has_its_level_and_no_secret() {
     let clock = clock();
     let platform = Platform::new(&clock);
     let provider = platform.provider(&clock).build().unwrap();
-    platform.now_it_is(How::Dead);
+    platform.answers_with(Answer::Dead);
     let error = provider.token().unwrap_err();
-    platform.now_it_is(How::Grant);
+    platform.answers_with(Answer::Grant);
     clock.advance(error.next_attempt().unwrap());
     let token = provider.token_within(20 * SECOND).unwrap();
     provider.reject(&token);
-    // The flight tells of the token after it has handed it out, and then of what came meanwhile.
+    // The job delivers its event after it has handed the token out, and then what came meanwhile.
     while log.0.lock().unwrap().len() < 3 {
         std::thread::yield_now();
     }

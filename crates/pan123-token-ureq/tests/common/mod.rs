@@ -48,18 +48,18 @@ pub(crate) fn default_agent() -> Agent {
 }
 
 /// A platform behind an agent whose requests go nowhere. It grants a token for each request, `token-1` for the first,
-/// unless it is told otherwise.
+/// unless it is set otherwise.
 #[derive(Clone)]
 pub(crate) struct Platform {
     clock: ManualClock,
     requests: Arc<AtomicU32>,
-    how: Arc<Mutex<How>>,
-    gate: Arc<(Mutex<bool>, Condvar)>,
+    answer: Arc<Mutex<Answer>>,
+    released: Arc<(Mutex<bool>, Condvar)>,
 }
 
 /// What a request gets.
 #[derive(Clone)]
-pub(crate) enum How {
+pub(crate) enum Answer {
     Grant,
     /// The connection is refused.
     Dead,
@@ -75,13 +75,13 @@ impl Platform {
         Self {
             clock: clock.clone(),
             requests: Arc::default(),
-            how: Arc::new(Mutex::new(How::Grant)),
-            gate: Arc::new((Mutex::new(true), Condvar::new())),
+            answer: Arc::new(Mutex::new(Answer::Grant)),
+            released: Arc::new((Mutex::new(true), Condvar::new())),
         }
     }
 
-    pub(crate) fn now_it_is(&self, how: How) {
-        *self.how.lock().unwrap() = how;
+    pub(crate) fn answers_with(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
     }
 
     pub(crate) fn requests(&self) -> u32 {
@@ -90,12 +90,12 @@ impl Platform {
 
     /// From now on, requests wait until they are released.
     pub(crate) fn hold(&self) {
-        *self.gate.0.lock().unwrap() = false;
+        *self.released.0.lock().unwrap() = false;
     }
 
     pub(crate) fn release(&self) {
-        *self.gate.0.lock().unwrap() = true;
-        self.gate.1.notify_all();
+        *self.released.0.lock().unwrap() = true;
+        self.released.1.notify_all();
     }
 
     pub(crate) fn agent(&self) -> Agent {
@@ -115,18 +115,18 @@ impl Platform {
     fn answer(&self, request: &Request<SendBody<'_>>) -> Result<Response<Body>, Error> {
         assert_eq!(request.uri().path(), "/api/v1/access_token");
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
-        let open = self.gate.0.lock().unwrap();
-        drop(self.gate.1.wait_while(open, |open| !*open).unwrap());
-        let how = self.how.lock().unwrap().clone();
+        let open = self.released.0.lock().unwrap();
+        drop(self.released.1.wait_while(open, |open| !*open).unwrap());
+        let answer = self.answer.lock().unwrap().clone();
         let now = self.clock.now().wall;
-        let body = match how {
-            How::Dead => {
+        let body = match answer {
+            Answer::Dead => {
                 let refused = std::io::ErrorKind::ConnectionRefused;
                 return Err(Error::Io(refused.into()));
             }
-            How::Panic => panic!("a client with a bug"),
-            How::Envelope(envelope) => envelope.to_owned(),
-            How::Grant => {
+            Answer::Panic => panic!("a client with a bug"),
+            Answer::Envelope(envelope) => envelope.to_owned(),
+            Answer::Grant => {
                 let expiry = OffsetDateTime::UNIX_EPOCH + now + LIFE;
                 let expiry = expiry.format(&Rfc3339).unwrap();
                 format!(

@@ -1,4 +1,4 @@
-//! A server that sends exactly what it is told to, one reply for each connection.
+//! A server that sends exactly what it is given, one reply for each connection.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

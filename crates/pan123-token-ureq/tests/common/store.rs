@@ -10,7 +10,7 @@ use pan123_token_ureq::pan123_token::Fingerprint;
 pub(crate) struct Scripted {
     store: MemoryStore,
     state: Mutex<State>,
-    news: Condvar,
+    changed: Condvar,
 }
 
 struct State {
@@ -34,14 +34,14 @@ impl Scripted {
         Self {
             store: MemoryStore::new(clock.clone()),
             state: Mutex::new(State { script, hung: 0 }),
-            news: Condvar::new(),
+            changed: Condvar::new(),
         }
     }
 
-    /// Whoever hangs in the script of before, hangs no more.
+    /// What hangs in the script of before, hangs no more.
     pub(crate) fn now_it_is(&self, script: Script) {
         self.state.lock().unwrap().script = script;
-        self.news.notify_all();
+        self.changed.notify_all();
     }
 
     pub(crate) fn hung(&self) -> u32 {
@@ -51,7 +51,7 @@ impl Scripted {
     pub(crate) fn wait_until_it_hangs(&self) {
         let state = self.state.lock().unwrap();
         drop(
-            self.news
+            self.changed
                 .wait_while(state, |state| state.hung == 0)
                 .unwrap(),
         );
@@ -63,8 +63,12 @@ impl Scripted {
         let hangs = |state: &State| state.script == point || state.script == Script::Hang;
         if hangs(&state) {
             state.hung += 1;
-            self.news.notify_all();
-            drop(self.news.wait_while(state, |state| hangs(state)).unwrap());
+            self.changed.notify_all();
+            drop(
+                self.changed
+                    .wait_while(state, |state| hangs(state))
+                    .unwrap(),
+            );
         }
     }
 }
