@@ -55,10 +55,10 @@ fn main() -> ExitCode {
     if has("--figures") {
         let fleets = value("--fleets").unwrap_or_else(|| "1,3,10,100,1000".to_owned());
         let fleets: Vec<usize> = fleets.split(',').filter_map(|n| n.parse().ok()).collect();
+        println!("{}", figures::law());
         if !has("--rows") && !fleets.is_empty() {
             println!("{}", figures::fleets(&fleets));
         }
-        println!("{}", figures::law());
         return ExitCode::SUCCESS;
     }
     let range = value("--seeds").unwrap_or_else(|| "0..1000".to_owned());
