@@ -88,7 +88,9 @@ impl Sharing {
     ) {
         let trouble = self.trouble.take();
         let (skips, writing) = trouble.map_or((0, false), |it| (it.skips, it.writing));
-        let wait = doubled(policy.store_retry_base, skips, policy.store_retry_cap);
+        // A setting that was mended shall soon be seen.
+        let doublings = if error.is_misconfigured() { 0 } else { skips };
+        let wait = doubled(policy.store_retry_base, doublings, policy.store_retry_cap);
         self.trouble = Some(Trouble {
             since: now.monotonic,
             tries: 0,
