@@ -1,5 +1,6 @@
 //! A process that holds the lease in a file and is stopped: what it costs those that wait behind it, with real providers.
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     reason = "a panic is how a test reports"

@@ -147,9 +147,12 @@ impl World {
         Ok(())
     }
 
-    /// A reply may have been lost, while the fleet holds this token.
+    /// A reply may have been lost, while the fleet holds this token. Without a lease, others can't hear of it.
     pub(crate) fn count_lost_reply(&mut self, process: usize) {
         let judged = self.processes[process].judged.as_ref();
+        if !judged.is_some_and(|judged| judged.account().was_leased) {
+            return;
+        }
         let held = judged.and_then(|judged| judged.account().held);
         if self.faults.lost_replies.0 == held {
             self.faults.lost_replies.1 += 1;

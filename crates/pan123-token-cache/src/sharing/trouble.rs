@@ -47,9 +47,10 @@ impl Sharing {
         let now_at = now.monotonic;
         let before = self.trouble.take().filter(|trouble| {
             // It wasn't tried since: that was another trouble.
-            let forgotten = trouble.retry_at.saturating_add(policy.store_patience);
+            let memory = policy.store_patience.max(policy.store_retry_base);
+            let forgotten = trouble.retry_at.saturating_add(memory);
             let same_kind = trouble.error.is_misconfigured() == error.is_misconfigured();
-            same_kind && (trouble.skips > 0 || now_at <= forgotten)
+            same_kind && (trouble.skips > 0 || asked <= forgotten)
         });
         let mut trouble = before.unwrap_or(Trouble {
             since: asked,

@@ -218,3 +218,28 @@ fn a_store_is_tried_4_times_however_short_the_patience_is() {
     let _ = host.ticket_without_the_store();
     assert_eq!(store.called(), ["load"; 4]);
 }
+
+#[test]
+fn with_a_patience_that_is_shorter_than_a_call_the_store_is_bypassed_after_four_tries() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    let mut policy = RenewalPolicy::default();
+    policy.store_patience = SECOND;
+    host.cache = TokenCache::new(policy, 1).unwrap().sharing();
+    store.fail(&FaultyStore::ALL);
+    let mut tries = 0;
+    let ticket = loop {
+        match host.cache.poll(host.now()) {
+            // It hangs.
+            Action::Store(step) => {
+                tries += 1;
+                drop(step);
+            }
+            Action::Wait { .. } => host.pass(3 * SECOND),
+            Action::Fetch(ticket) => break ticket,
+        }
+        assert!(tries <= 4, "it is never bypassed");
+    };
+    assert_eq!(tries, 4);
+    drop(ticket);
+}
