@@ -246,7 +246,7 @@ fn check_reading(verdict: &Result<Grant, ResponseError>, response: &Response<Vec
     }
 }
 
-/// A business call's answer that says so: code 401, or HTTP 401 and nothing else. `None` where this reading can't tell.
+/// An API call's answer that says so: code 401, or HTTP 401 and nothing else. `None` where this reading can't tell.
 fn is_rejected(response: &Response<Vec<u8>>) -> Option<bool> {
     if response.body().is_empty() {
         return Some(response.status() == StatusCode::UNAUTHORIZED);

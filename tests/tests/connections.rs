@@ -55,7 +55,7 @@ fn reply(head: &str, body: impl AsRef<[u8]>) -> Script {
 
 #[test]
 fn a_refused_connection_is_a_connect_error() {
-    // Bound and dropped: nobody listens there now.
+    // Bound and dropped: nothing listens there now.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);

@@ -1,4 +1,4 @@
-//! Processes that are killed at any moment, a thousand times: the store in a file stays whole, and nobody is kept out.
+//! Processes that are killed at any moment, a thousand times: the store in a file stays whole, and no process is kept out.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

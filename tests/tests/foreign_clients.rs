@@ -24,7 +24,7 @@ use pan123_emulator::{
 /// What a client is given for all that it does.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// One token request, and with the token a business call.
+/// One token request, and with the token an API call.
 struct Call<'a> {
     base_url: String,
     secret: &'a str,
@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
 /// What a client printed.
 #[derive(Debug, PartialEq)]
 enum Seen {
-    /// The token, and the code of the business call made with it.
+    /// The token, and the code of the API call made with it.
     Token(String, String),
     /// The code and the message of the reply that holds no token.
     Refused(String, String),
@@ -83,7 +83,7 @@ impl Seen {
         Self::Refused(code.to_owned(), message.to_owned())
     }
 
-    /// `token`, the token, and the business call's code; or `refused`, the code, and the message: a line each.
+    /// `token`, the token, and the API call's code; or `refused`, the code, and the message: a line each.
     fn parse(printed: &str) -> Self {
         let lines: Vec<&str> = printed.lines().collect();
         match lines[..] {

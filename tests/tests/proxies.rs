@@ -55,7 +55,7 @@ const REPORT: &str = "reported: ";
 #[ignore = "the other tests run it as a process of its own"]
 fn child() {
     let Ok(adapter) = env::var(ADAPTER) else {
-        return; // Nobody's child.
+        return; // No child of a test.
     };
     // It ends even if the exchange doesn't.
     thread::spawn(|| {
@@ -235,7 +235,7 @@ fn emulator() -> Emulator {
     Emulator::builder().tls().rate(None).start().unwrap()
 }
 
-/// A port of the loopback that nobody listens on.
+/// A port of the loopback that nothing listens on.
 fn dead_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap()
@@ -422,7 +422,7 @@ fn serve_socks4(client: &mut TcpStream, say: impl Fn(String)) -> io::Result<()> 
     let port = read_port(client)?;
     let address = read_ipv4(client)?;
     let user = read_to_zero(client)?;
-    assert_eq!(user, "", "nobody is named");
+    assert_eq!(user, "", "no user is named");
     // An address that can't be stands for a name behind the user.
     if address == "0.0.0.1" || address == "0.0.0.255" {
         say(format!("SOCKS4a {}:{port}", read_to_zero(client)?));

@@ -99,7 +99,7 @@ fn half_a_year(scene: &Scene) {
     assert_eq!((token(first), requests()), (a.clone(), 1));
     scene.told(&[]);
 
-    // Renewal is due, and the platform is away: nobody notices.
+    // Renewal is due, and the platform is away: no caller notices.
     scene.pass(89 * DAY + 13 * HOUR);
     scene.emulator.inject(Fault::Status(503));
     assert_eq!(token(first), a);
@@ -118,7 +118,7 @@ fn half_a_year(scene: &Scene) {
     assert_eq!(token(second), b);
     assert_eq!(scene.second_log.read(), ["adopted"]);
 
-    // A business call is refused: the token is too young to be replaced, and a minute later it isn't.
+    // An API call is refused: the token is too young to be replaced, and a minute later it isn't.
     let rejected = first.token().unwrap();
     assert_eq!(
         first.reject(&rejected),
@@ -135,7 +135,7 @@ fn half_a_year(scene: &Scene) {
     scene.told(&[]);
     assert_eq!(requests(), 4);
 
-    // It ends, and the platform asks to be left alone: an error at once, for both, and no further request.
+    // It ends, and the platform asks for a pause: an error at once, for both, and no further request.
     scene.pass(90 * DAY);
     scene.emulator.inject(Fault::RetryAfter("30".to_owned()));
     let error = first.token().unwrap_err();

@@ -102,7 +102,7 @@ fn save_again(provider: &TokenProvider, heard: &Heard, limit: Duration) {
     let begun = Instant::now();
     while heard.unsaved.load(Ordering::Acquire) && begun.elapsed() < limit {
         thread::sleep(Duration::from_millis(100));
-        // Whoever asks lets the machine do what is due.
+        // Each caller lets the machine do what is due.
         let _ = provider.token_within(Duration::ZERO);
         provider.flush(limit);
     }
@@ -125,7 +125,7 @@ fn token(
             provider.flush(save_time);
             let timed_out = matches!(error, TokenError::TimedOut(_));
             if timed_out && !arguments.refresh {
-                // The exchange ended a moment later. It says more than that time is over, or brought a token.
+                // The exchange ended a moment later. It says more than that time has run out, or brought a token.
                 let decided = provider.token_within(Duration::ZERO);
                 if matches!(decided, Ok(_) | Err(TokenError::Renewal { .. })) {
                     return decided;
@@ -143,7 +143,7 @@ fn token(
 
 fn policy(timeout: Duration) -> RenewalPolicy {
     let mut policy = RenewalPolicy::default();
-    // Whoever allows more time means the exchange. A lease holds one, and two calls to the store.
+    // A user who allows more time means the exchange. A lease holds one, and two calls to the store.
     policy.fetch_timeout = timeout;
     // Trouble with the store must leave time for the platform.
     policy.store_timeout = policy.store_timeout.min(timeout / 4);

@@ -17,6 +17,6 @@ pub(crate) fn stdout(text: &str) -> Result<(), Failure> {
 pub(crate) fn stderr(line: impl Display) {
     // In one write, so that lines of processes that share a log don't mix.
     let line = format!("pan123-token: {line}\n");
-    // Where even this fails there is nobody left to tell.
+    // Where even this fails there is no reader left.
     let _ = io::stderr().write_all(line.as_bytes());
 }

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Reject) -> Result<(), Failure> {
     let marked = session.reject(&token, now).map_err(Failure::store)?;
     warnings.say();
     output::stderr(if marked {
-        "marked as refused: `get` replaces it once it is old enough (1 minute; longer after several in a row)"
+        "marked as refused: `get` replaces it once it is old enough (1 minute; longer after several consecutive ones)"
     } else {
         "it isn't the stored token; nothing to do"
     });

@@ -96,7 +96,7 @@ impl Facts {
         line(
             "suspect",
             if self.suspect {
-                "yes: a business call was refused with it".to_owned()
+                "yes: an API call was refused with it".to_owned()
             } else {
                 "no".to_owned()
             },

@@ -205,7 +205,7 @@ async fn resolve(server: Uri, fits: impl Fn(&IpAddr) -> bool) -> Result<Uri, Box
     Ok(format!("https://{address}").parse()?)
 }
 
-/// No way through the proxy. Says which, since whoever reads it may not know that there is one.
+/// No way through the proxy. Says which, since a reader may not know that there is one.
 #[derive(Debug)]
 struct ProxyError {
     /// Without user and password.

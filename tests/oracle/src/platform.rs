@@ -188,7 +188,7 @@ impl Platform {
         Reply::RateLimited { retry_after }
     }
 
-    /// A token for whoever asks next: ours, or another program on the same client ID.
+    /// A token for the process that asks next: ours, or another program on the same client ID.
     pub(crate) fn issue(&mut self, now: At, faulty: bool) -> (TokenId, DateHeader) {
         self.live
             .retain(|&token| now < self.tokens[token].expires && !self.tokens[token].evicted);

@@ -263,7 +263,7 @@ impl Scenario {
         scenario
     }
 
-    /// One that is over in less than a minute of real time: tokens that live 12 seconds, and one or two faults.
+    /// One that takes less than a minute of real time: tokens that live 12 seconds, and one or two faults.
     ///
     /// What befalls the store itself is left out: here it is a real one.
     pub fn short(seed: u64, sharing: Sharing) -> Self {

@@ -76,7 +76,7 @@ fn a_lease_that_comes_too_late_to_fetch_and_save_in_it_is_asked_for_once_more() 
     };
     drop(ticket);
     assert_eq!(late_leases, 2);
-    // Then it goes on alone, and says so.
+    // Then it bypasses the store, and says so.
     assert!(matches!(
         host.events()[..],
         [Event::StoreFailed { call: "lease", .. }]

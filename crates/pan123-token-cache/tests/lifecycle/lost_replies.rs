@@ -86,7 +86,7 @@ fn a_refresh_makes_no_third_attempt_that_may_cost_a_token() {
         panic!()
     };
     assert_eq!(reason, Reason::MaybeIssued);
-    // Whoever asked for another gets an answer all the same.
+    // A caller who asked for another gets an answer all the same.
     assert!(host.cache.token_error(until, reason, now).is_some());
     host.pass(DAY);
     assert_eq!(host.wait().1, Reason::MaybeIssued);

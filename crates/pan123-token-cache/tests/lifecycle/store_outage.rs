@@ -84,7 +84,7 @@ fn a_failure_long_ago_is_not_the_same_outage() {
     let (mut host, store) = Host::on_faulty_store(&clock);
     store.fail(&FaultyStore::ALL);
     assert_eq!(host.wait().1, Reason::StoreDown);
-    // Nobody asked meanwhile.
+    // No caller asked meanwhile.
     clock.advance(HOUR);
     assert_eq!(host.wait().1, Reason::StoreDown);
     let _ = host.ticket_without_the_store();

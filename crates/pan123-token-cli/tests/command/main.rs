@@ -27,7 +27,7 @@ fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
-        // Nothing is to be found in the home of whoever runs the tests.
+        // Nothing is to be found in the home of the user who runs the tests.
         .env("PAN123_TOKEN_STORE", "none")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -150,7 +150,7 @@ fn while_renewal_is_due_it_is_tried_for_a_moment_and_else_the_old_token_is_print
     assert_ne!(scene.token(&[]), first);
 }
 
-/// Between two requests lies a second, whoever makes them.
+/// Between two requests lies a second, whichever process makes them.
 fn spacing() {
     std::thread::sleep(Duration::from_millis(1100));
 }

@@ -228,7 +228,7 @@ fn a_secret_on_stdin_may_end_in_one_line_break() {
         b"SENTINEL-secret\n",
         b"SENTINEL-secret\r\n",
     ] {
-        // Past the credentials, and on to a port where nobody listens.
+        // Past the credentials, and on to a port where nothing listens.
         let said = run_with_stdin(&mut command(&get), stdin);
         assert_eq!(said.exit, 69, "{}", said.stderr);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pan123_token_hyper::TokenError;
 
-use crate::platform::{LIFETIME, SECOND, set_up, settle};
+use crate::platform::{LIFETIME, SECOND, set_up, quiet};
 
 /// Polls the future so many times, with all that there is to do in between; true if it is done by then.
 async fn poll_times<F: Future>(future: F, times: usize) -> bool {
@@ -16,7 +16,7 @@ async fn poll_times<F: Future>(future: F, times: usize) -> bool {
         if done {
             return true;
         }
-        settle().await;
+        quiet().await;
     }
     false
 }
@@ -50,7 +50,7 @@ async fn the_first_caller_may_be_dropped_wherever_others_wait_for_him() {
             let provider = provider.clone();
             async move { provider.token().await }
         });
-        settle().await;
+        quiet().await;
         platform.open();
         let token = waiting.await.unwrap().unwrap();
         assert_eq!(token.secret(), "token-2");
@@ -70,7 +70,7 @@ async fn who_gives_up_waiting_stops_nothing() {
     assert_eq!(none, TokenError::TimedOut(Duration::ZERO));
 
     platform.open();
-    settle().await;
+    quiet().await;
     assert_eq!(provider.current().unwrap().secret(), "token-1");
     assert_eq!(platform.requests(), 1);
 }
@@ -82,6 +82,6 @@ async fn a_flight_ends_though_the_last_provider_is_gone() {
     assert!(!poll_times(provider.token(), 1).await);
     drop(provider);
     platform.open();
-    settle().await;
+    quiet().await;
     assert_eq!(platform.issued(), 1);
 }

@@ -18,7 +18,7 @@ fn builder(emulator: &Emulator, clock: &ManualClock) -> TokenProviderBuilder {
         .clock(clock.clone())
 }
 
-/// What the platform says to a business call that is repeated where it may be.
+/// What the platform says to an API call that is repeated where it may be.
 async fn call(provider: &TokenProvider, client: &Client, emulator: &Emulator) -> String {
     let service = AuthorizationLayer::new(provider.clone())
         .retry_with(|body: &Full<Bytes>| Some(body.clone()))

@@ -1,11 +1,11 @@
-//! What goes wrong around the exchange, and that nobody is left waiting for it.
+//! What goes wrong around the exchange, and that no caller is left waiting for it.
 
 use std::time::Duration;
 
 use pan123_token_hyper::{Failure, TokenError};
 use tokio::runtime;
 
-use crate::platform::{Mood, SECOND, set_up, settle};
+use crate::platform::{Mood, SECOND, set_up, quiet};
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_panics_is_a_failure_like_any_other() {
@@ -45,7 +45,7 @@ fn a_caller_goes_on_waiting_while_another_ones_runtime_is_shut_down() {
         let provider = provider.clone();
         async move { provider.token().await }
     });
-    second.block_on(settle());
+    second.block_on(quiet());
     drop(first);
     platform.open();
     clock.advance(SECOND);

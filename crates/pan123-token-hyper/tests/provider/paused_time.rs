@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use pan123_token_hyper::{Clock, Credentials, TokenProvider};
 
-use crate::platform::{DAY, HOUR, SECOND, settle};
+use crate::platform::{DAY, HOUR, SECOND, quiet};
 
 /// A platform as a user writes it down: tokens until the year 2100, as the fixtures of his tests have it.
 fn router(asked: &Arc<AtomicUsize>) -> Router {
@@ -42,7 +42,7 @@ async fn a_token_ends_when_tokios_time_is_moved_over_its_end() {
     // In the window: beside the callers.
     tokio::time::advance(DAY).await;
     assert_eq!(provider.token().await.unwrap().secret(), "token-1");
-    settle().await;
+    quiet().await;
     assert_eq!(provider.token().await.unwrap().secret(), "token-2");
     tokio::time::advance(30 * DAY).await;
     assert_eq!(provider.token().await.unwrap().secret(), "token-3");

@@ -178,6 +178,6 @@ pub(crate) fn set_up() -> (TokenProvider, Platform, ManualClock) {
 }
 
 /// Lets everything come to rest: paused time moves on only once there is nothing else to do, on no thread.
-pub(crate) async fn settle() {
+pub(crate) async fn quiet() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }

@@ -1,10 +1,10 @@
-//! Tokens that a business call was refused with.
+//! Tokens that an API call was refused with.
 
 use std::time::Duration;
 
 use pan123_token_hyper::Rejection;
 
-use crate::platform::{DAY, SECOND, set_up, settle};
+use crate::platform::{DAY, SECOND, set_up, quiet};
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_token_is_replaced_as_soon_as_that_is_allowed() {
@@ -17,7 +17,7 @@ async fn a_rejected_token_is_replaced_as_soon_as_that_is_allowed() {
     assert_eq!(provider.reject(&token), suspect);
     // Until then it is still handed out.
     assert_eq!(provider.token().await.unwrap(), token);
-    settle().await;
+    quiet().await;
     assert_eq!(platform.requests(), 1);
 
     clock.advance(40 * SECOND);
@@ -47,7 +47,7 @@ async fn an_old_token_is_replaced_at_once_and_everyone_waits_for_that() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_rejects_every_token_costs_as_many_as_the_floor_allows() {
     let (provider, platform, clock) = set_up();
-    // Each forced renewal in a row doubles the age that the next needs: 1, 2, 4, 8, 16, 32 and then 60 minutes.
+    // Each consecutive forced renewal doubles the age that the next needs: 1, 2, 4, 8, 16, 32 and then 60 minutes.
     for _ in 0..2 * 3600 {
         let token = provider.token().await.unwrap();
         provider.reject(&token);

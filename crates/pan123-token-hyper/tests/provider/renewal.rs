@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::platform::{DAY, HOUR, LIFETIME, Mood, SECOND, set_up, settle};
+use crate::platform::{DAY, HOUR, LIFETIME, Mood, SECOND, set_up, quiet};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_fetched_before_it_is_asked_for_and_nothing_twice() {
     let (provider, platform, clock) = set_up();
-    settle().await;
+    quiet().await;
     assert_eq!(provider.current(), None);
     assert_eq!(platform.requests(), 0);
     for _ in 0..29 {
@@ -33,7 +33,7 @@ async fn in_the_window_callers_go_on_while_one_renewal_runs_beside_them() {
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert_eq!(platform.requests(), 2);
     platform.open();
-    settle().await;
+    quiet().await;
     assert_eq!(provider.token().await.unwrap().secret(), "token-2");
     assert_eq!(platform.requests(), 2);
 }
@@ -46,7 +46,7 @@ async fn a_look_at_what_is_held_starts_nothing() {
     assert_eq!(provider.current().unwrap().secret(), "token-1");
     clock.advance(HOUR);
     assert_eq!(provider.current(), None);
-    settle().await;
+    quiet().await;
     assert_eq!(platform.requests(), 1);
 }
 
@@ -61,7 +61,7 @@ async fn a_server_that_is_dead_for_the_whole_window_fails_nobody_before_the_end(
     for step in 0..steps {
         let token = provider.token().await;
         assert_eq!(token.unwrap().secret(), "token-1", "step {step} of {steps}");
-        settle().await;
+        quiet().await;
         clock.advance(30 * SECOND);
     }
     assert!(platform.requests() > 10, "renewal was tried all the while");
@@ -87,11 +87,11 @@ async fn a_token_of_short_life_is_renewed_in_its_last_fifth() {
     provider.token().await.unwrap();
     clock.advance(799 * SECOND);
     provider.token().await.unwrap();
-    settle().await;
+    quiet().await;
     assert_eq!(platform.requests(), 1);
     // Each provider draws its own time between 800 and 900 s.
     clock.advance(101 * SECOND);
     assert_eq!(provider.token().await.unwrap().secret(), "token-1");
-    settle().await;
+    quiet().await;
     assert_eq!(provider.token().await.unwrap().secret(), "token-2");
 }

@@ -13,7 +13,7 @@ use pan123_token_hyper::{
 };
 use tower::{Layer, ServiceExt};
 
-use crate::platform::{Platform, SECOND, builder, settle};
+use crate::platform::{Platform, SECOND, builder, quiet};
 
 /// By paused time.
 struct Host {
@@ -190,11 +190,11 @@ async fn a_store_that_hangs_costs_its_deadlines_one_thread_and_not_the_token() {
     assert_eq!(host.store.calls.load(Ordering::SeqCst), 1);
 
     host.store.set_mood(Mood::Well);
-    settle().await;
+    quiet().await;
     for _ in 0..3 {
         tokio::time::advance(900 * SECOND).await;
         assert_eq!(provider.token().await.unwrap().secret(), "token-1");
-        settle().await;
+        quiet().await;
     }
     assert!(host.store.calls.load(Ordering::SeqCst) > 1);
     assert_eq!(host.platform.requests(), 1);
@@ -207,7 +207,7 @@ async fn a_provider_whose_calls_are_all_refused_disturbs_no_other() {
     for _ in 0..2 * 360 {
         let token = refused.token().await.unwrap();
         refused.reject(&token);
-        // Nobody else's calls fail, and each is made with a token that the platform still knows.
+        // No other host's calls fail, and each is made with a token that the platform still knows.
         let token = healthy.token().await.unwrap();
         let number = token.secret().strip_prefix("token-").unwrap();
         let number: usize = number.parse().unwrap();
@@ -215,7 +215,7 @@ async fn a_provider_whose_calls_are_all_refused_disturbs_no_other() {
             number + 3 > host.platform.issued(),
             "{number} was taken offline"
         );
-        settle().await;
+        quiet().await;
         tokio::time::advance(10 * SECOND).await;
     }
     // Forced renewals after 1, 3, 7, 15, 31 and 63 minutes.

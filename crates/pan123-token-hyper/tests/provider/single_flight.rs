@@ -7,7 +7,7 @@ use std::time::Duration;
 use pan123_token_cache::testing::MemoryStore;
 use pan123_token_hyper::{BaseUrl, Owner, StoreKey, TokenError, TokenStore, TokioClock};
 
-use crate::platform::{LIFETIME, Mood, SECOND, builder, set_up, settle};
+use crate::platform::{LIFETIME, Mood, SECOND, builder, set_up, quiet};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_thousand_tasks_that_ask_after_expiry_cause_one_request() {
@@ -48,13 +48,13 @@ async fn a_failure_is_everyones_until_the_next_attempt_is_due() {
             tokio::spawn(async move { provider.token().await })
         })
         .collect();
-    settle().await;
+    quiet().await;
     platform.open();
     let mut errors = Vec::new();
     for task in waiting {
         errors.push(task.await.unwrap().unwrap_err());
     }
-    // Whoever comes later hears the same, at once.
+    // A caller who comes later hears the same, at once.
     let begun = tokio::time::Instant::now();
     errors.push(provider.token().await.unwrap_err());
     assert_eq!(begun.elapsed(), Duration::ZERO);

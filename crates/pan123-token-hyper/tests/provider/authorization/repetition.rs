@@ -6,7 +6,7 @@ use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, Rejection, TokenProvid
 use tower::{Layer, ServiceExt};
 
 use super::api::{Api, Frames, Mark, REJECTION, SUCCESS, URI, data, get, json, reply};
-use crate::platform::{DAY, Mood, Platform, SECOND, set_up, settle};
+use crate::platform::{DAY, Mood, Platform, SECOND, set_up, quiet};
 use pan123_token_cache::testing::ManualClock;
 
 type Body = Full<Bytes>;
@@ -92,7 +92,7 @@ async fn a_layer_that_repeats_nothing_reports_all_the_same() {
     let (provider, ..) = set_up_with_old_token().await;
     let api = Api::new([json(200, REJECTION)]);
     let layer = AuthorizationLayer::<Body>::new(provider.clone());
-    // Nobody reads the body.
+    // No reader takes the body.
     drop(layer.layer(api.clone()).oneshot(get(URI)).await.unwrap());
     assert_eq!(provider.current(), None);
     assert_eq!(api.calls().len(), 1);
@@ -272,7 +272,7 @@ async fn an_endpoint_that_rejects_every_token_costs_as_many_as_the_floor_allows(
         let response = service.oneshot(get(URI)).await.unwrap();
         assert_eq!(text(response).await, REJECTION);
         assert!(api.calls().len() <= 2);
-        settle().await;
+        quiet().await;
         clock.advance(10 * SECOND);
     }
     // Forced renewals after 1, 3, 7, 15, 31 and 63 minutes.
