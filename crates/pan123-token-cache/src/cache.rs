@@ -202,7 +202,7 @@ impl TokenCache {
         if self.in_flight.take_if(fetching).is_none() {
             return false;
         }
-        self.fetch_failed(Failure::Dropped, now);
+        self.fetch_lost(now);
         true
     }
 

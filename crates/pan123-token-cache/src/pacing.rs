@@ -76,12 +76,20 @@ impl Pacing {
     pub(crate) fn failed(
         &mut self,
         failure: &Failure,
+        at_once: bool,
         serving_old: bool,
         policy: &RenewalPolicy,
         random: &mut Random,
         now: Duration,
     ) -> Backoff {
-        let backoff = self.backoff(failure, serving_old, policy, random);
+        let backoff = if at_once {
+            Backoff {
+                serving: policy.min_interval,
+                without: policy.min_interval,
+            }
+        } else {
+            self.backoff(failure, serving_old, policy, random)
+        };
         if let Some(retry_after) = failure.retry_after() {
             self.not_before = self.not_before.max(now.saturating_add(retry_after));
         }
@@ -96,9 +104,9 @@ impl Pacing {
         backoff
     }
 
-    /// What carried the exchange out is gone. Once, that says nothing of the platform or of the network.
-    pub(crate) fn is_first_drop(&self, failure: &Failure) -> bool {
-        matches!(failure, Failure::Dropped) && self.failures == 0
+    /// Whether attempts have failed since the last token.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failures > 0
     }
 
     fn backoff(
@@ -121,12 +129,6 @@ impl Pacing {
             return Backoff {
                 serving: wait,
                 without: wait,
-            };
-        }
-        if self.is_first_drop(failure) {
-            return Backoff {
-                serving: least,
-                without: least,
             };
         }
         let cap = if serving_old {

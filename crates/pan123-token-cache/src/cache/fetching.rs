@@ -148,6 +148,17 @@ impl TokenCache {
     }
 
     pub(super) fn fetch_failed(&mut self, failure: Failure, now: Moment) {
+        self.end_attempt(failure, false, now);
+    }
+
+    /// What carried the fetch out is gone, a runtime that ended, say: that says nothing of the network or the platform.
+    pub(super) fn fetch_lost(&mut self, now: Moment) {
+        let first = !self.pacing.has_failed();
+        self.end_attempt(Failure::Dropped, first, now);
+    }
+
+    /// `at_once`: without a backoff, and without letting others go first.
+    fn end_attempt(&mut self, failure: Failure, at_once: bool, now: Moment) {
         let serving_old = self
             .held
             .as_ref()
@@ -155,9 +166,9 @@ impl TokenCache {
         if failure.may_have_issued() {
             self.count_maybe_issued(now);
         }
-        let others_first = !self.pacing.is_first_drop(&failure);
         let backoff = self.pacing.failed(
             &failure,
+            at_once,
             serving_old,
             &self.policy,
             &mut self.random,
@@ -168,7 +179,7 @@ impl TokenCache {
         let cooldown = if rate_limited {
             backoff.without
         } else {
-            if self.sharing.lease.is_some() && others_first {
+            if self.sharing.lease.is_some() && !at_once {
                 self.sharing.turn = Turn::Others;
             }
             self.policy.min_interval

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pan123_token_hyper::TokenError;
 
-use crate::platform::{LIFETIME, SECOND, set_up, quiet};
+use crate::platform::{LIFETIME, SECOND, quiet, set_up};
 
 /// Polls the future so many times, with all that there is to do in between; true if it is done by then.
 async fn poll_times<F: Future>(future: F, times: usize) -> bool {

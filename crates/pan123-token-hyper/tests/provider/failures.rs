@@ -5,7 +5,7 @@ use std::time::Duration;
 use pan123_token_hyper::{Failure, TokenError};
 use tokio::runtime;
 
-use crate::platform::{Mood, SECOND, set_up, quiet};
+use crate::platform::{Mood, SECOND, quiet, set_up};
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_panics_is_a_failure_like_any_other() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pan123_token_hyper::Rejection;
 
-use crate::platform::{DAY, SECOND, set_up, quiet};
+use crate::platform::{DAY, SECOND, quiet, set_up};
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_token_is_replaced_as_soon_as_that_is_allowed() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::platform::{DAY, HOUR, LIFETIME, Mood, SECOND, set_up, quiet};
+use crate::platform::{DAY, HOUR, LIFETIME, Mood, SECOND, quiet, set_up};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_fetched_before_it_is_asked_for_and_nothing_twice() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pan123_token_cache::testing::MemoryStore;
 use pan123_token_hyper::{BaseUrl, Owner, StoreKey, TokenError, TokenStore, TokioClock};
 
-use crate::platform::{LIFETIME, Mood, SECOND, builder, set_up, quiet};
+use crate::platform::{LIFETIME, Mood, SECOND, builder, quiet, set_up};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_thousand_tasks_that_ask_after_expiry_cause_one_request() {

@@ -6,7 +6,7 @@ use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, Rejection, TokenProvid
 use tower::{Layer, ServiceExt};
 
 use super::api::{Api, Frames, Mark, REJECTION, SUCCESS, URI, data, get, json, reply};
-use crate::platform::{DAY, Mood, Platform, SECOND, set_up, quiet};
+use crate::platform::{DAY, Mood, Platform, SECOND, quiet, set_up};
 use pan123_token_cache::testing::ManualClock;
 
 type Body = Full<Bytes>;
