@@ -85,7 +85,7 @@ impl<A> TokenProviderBuilder<A> {
         self.set(|settings| settings.timeout(timeout))
     }
 
-    /// The time, instead of that of the [`SystemClock`]. How long callers wait is measured by the operating system all the same.
+    /// The clock, instead of the [`SystemClock`]. How long callers wait is measured by the operating system all the same.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         self.set(|settings| settings.clock(clock))
     }

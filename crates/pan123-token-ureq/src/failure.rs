@@ -5,8 +5,8 @@ use std::time::Duration;
 use pan123_token::{FetchError, GetAccessToken};
 use ureq::{Error, Timeout};
 
-/// Sorts an error by how far the exchange got. `sent` says whether any of the request's body may have been sent: without it the
-/// platform can't have issued a token.
+/// Sorts an error by how far the exchange got. `sent` says whether any of the request's body may have been sent: without it
+/// the platform can't have issued a token.
 pub(crate) fn fetch_error(
     operation: &GetAccessToken,
     error: Error,

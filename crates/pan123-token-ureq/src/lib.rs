@@ -1,4 +1,4 @@
-//! The access token of the 123pan open platform, with [ureq](ureq) (blocking): got, kept, shared and renewed in time.
+//! The access token of the 123pan open platform, with [ureq] (blocking): got, kept, shared and renewed in time.
 #![cfg_attr(
     feature = "rustls",
     doc = r#"
