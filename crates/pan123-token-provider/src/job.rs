@@ -61,6 +61,10 @@ impl Job {
         self.began = true;
         let now = self.live.clock.now();
         let mut state = self.live.lock();
+        if !state.jobs.has(self.id) {
+            self.ended = true;
+            return None;
+        }
         state.jobs.drew();
         let action = state.draw(now);
         if !matches!(action, Action::Store(StoreStep::Save(_))) {

@@ -57,6 +57,14 @@ impl Jobs {
         }
     }
 
+    pub(crate) fn dismiss(&mut self) {
+        self.doing.clear();
+    }
+
+    pub(crate) fn has(&self, job: u64) -> bool {
+        self.doing.contains_key(&job)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.doing.is_empty()
     }

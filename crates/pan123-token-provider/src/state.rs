@@ -135,9 +135,14 @@ impl State {
 
     /// Nothing is under way, and every event was delivered. A job that has nothing left but to end doesn't count.
     pub(crate) fn is_idle(&mut self, now: Moment) -> bool {
-        self.exchange.is_none()
+        let idle = self.exchange.is_none()
             && !self.store_called
             && self.events.are_delivered()
-            && (self.jobs.is_empty() || self.nothing_due(now).is_some())
+            && (self.jobs.is_empty() || self.nothing_due(now).is_some());
+        if idle {
+            // They have nothing left but to end; what falls due later is for the jobs of later callers.
+            self.jobs.dismiss();
+        }
+        idle
     }
 }
