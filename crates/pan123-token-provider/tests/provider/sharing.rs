@@ -131,7 +131,8 @@ fn while_a_call_hangs_a_second_job_fetches_and_no_second_call_is_made() {
             }
         }
     };
-    assert!(caller.waited < 12 * SECOND, "{:?}", caller.waited);
+    // The store is tried for most of what a caller waits.
+    assert!(caller.waited < 28 * SECOND, "{:?}", caller.waited);
     let mut exchange = exchange(&mut job);
     let operation = exchange.operation();
     exchange.finish(Ok(grant(&operation, 1)));
@@ -155,7 +156,8 @@ fn a_call_that_hangs_holds_a_replacement_up_for_as_long_as_the_machine_waits_for
     host.clock.advance(3 * SECOND);
     replacing.waited = 3 * SECOND;
     assert_eq!(replacing.ends().unwrap(), young);
-    assert_eq!(host.events(), ["Rejected", "StoreFailed"]);
+    // It has waited long enough and is tried again at once, which fails as long as the first call hangs.
+    assert_eq!(host.events(), ["Rejected", "StoreFailed", "StoreFailed"]);
     drop(call);
 }
 
