@@ -56,11 +56,13 @@ impl Account {
     fn saves_first(&self, step: &StoreStep, now: Moment) -> Check {
         let unsaved = self.unsaved.as_ref().map(|unsaved| unsaved.token);
         let asks = matches!(step, StoreStep::Load(_) | StoreStep::Lease(_));
+        // The next holder of the lease must find it.
+        let releases = matches!(step, StoreStep::Release(_)) && self.store.failing_since.is_none();
         let usable = unsaved.is_some_and(|token| self.is_surely_usable(token, now));
-        let held_back = asks && self.serving && usable && unsaved == self.held;
-        ensure(!held_back, 8, "received-is-saved", || {
-            format!("a {} while token {unsaved:?} isn't saved", step.name())
-        })
+        let held_back = self.serving && usable && unsaved == self.held;
+        let what = || format!("a {} while token {unsaved:?} isn't saved", step.name());
+        ensure(!(held_back && asks), 8, "received-is-saved", what)?;
+        ensure(!(held_back && releases), 13, "saved-before-released", what)
     }
 
     /// Rule 7: the count of consecutive forced renewals goes with the token.
