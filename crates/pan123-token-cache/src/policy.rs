@@ -210,7 +210,8 @@ impl RenewalPolicy {
 
     /// This policy for callers and exchanges that take at most `timeout`: an exchange ends within it, the machine waits a
     /// second longer for its report (one that takes all of its time would else come too late to be believed), the lease
-    /// holds all of that, and the store's patience is at most nine tenths of it.
+    /// holds all of that, and the store's patience is at most nine tenths of it, less one
+    /// [`lease_poll`](Self::lease_poll).
     ///
     /// # Errors
     ///
@@ -221,7 +222,9 @@ impl RenewalPolicy {
         let exchange_timeout = self.fetch_timeout;
         self.fetch_timeout = exchange_timeout.saturating_add(GRACE);
         self.lease_term = self.lease_term.saturating_add(GRACE);
-        self.store_patience = self.store_patience.min(timeout.saturating_mul(9) / 10);
+        // The last try begins after a pause, and the exchange takes a moment, too.
+        let most = (timeout.saturating_mul(9) / 10).saturating_sub(self.lease_poll);
+        self.store_patience = self.store_patience.min(most);
         Ok(FittedPolicy {
             policy: self,
             exchange_timeout,

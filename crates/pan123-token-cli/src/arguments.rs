@@ -98,10 +98,15 @@ pub(crate) struct Place {
     #[arg(long)]
     pub(crate) insecure_http: bool,
 
-    /// Where the token is kept: none, file, file:FOLDER, redis://… or rediss://…; a URL with a password belongs in
-    /// PAN123_TOKEN_STORE. One that fails is tried again for up to 5 seconds [default: file, or PAN123_TOKEN_STORE]
+    /// Where the token is kept: none, file, file:FOLDER, file-group:FOLDER (shared by the users of its group), redis://… or
+    /// rediss://…; a URL with a password belongs in PAN123_TOKEN_STORE. One that is down is tried for most of the timeout
+    /// [default: file, or PAN123_TOKEN_STORE]
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
+
+    /// Go on without a store that is misconfigured, with a warning: each run then takes a token of its own
+    #[arg(long)]
+    pub(crate) store_optional: bool,
 
     /// How long all of it may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]

@@ -90,6 +90,13 @@ impl Failure {
         Self::new(74, "store", error)
     }
 
+    /// Of a store that will not heal by itself.
+    pub(crate) fn misconfigured_store(error: impl Display) -> Self {
+        Self::store(format_args!(
+            "the token store can't be used: {error}; or give --store none (a new token each time) or --store-optional"
+        ))
+    }
+
     #[cfg(feature = "emulator")]
     pub(crate) fn listen(error: &io::Error) -> Self {
         Self::new(
@@ -180,6 +187,11 @@ impl From<TokenError> for Failure {
                 retry_after: error.retry_after(),
                 ..Self::new(75, "rate_limited", error)
             },
+            TokenError::HeldBack { .. } => Self {
+                retry_after: error.next_attempt(),
+                ..Self::new(75, "rate_limited", error)
+            },
+            TokenError::Store { error, .. } => Self::misconfigured_store(error),
             TokenError::TimedOut(_) => Self::new(69, "timeout", error),
             _ => Self::new(70, "internal", error),
         }
@@ -192,6 +204,7 @@ impl From<Renewal> for Failure {
             Renewal::Fetch(error) => error.into(),
             Renewal::IssuedExpired(_) | Renewal::Unchanged => Self::new(76, "malformed", failure),
             Renewal::Dropped => Self::new(69, "timeout", failure),
+            Renewal::NotSent(_) => Self::new(69, "connect", failure),
             // One that this version doesn't know.
             _ => Self::new(70, "internal", failure),
         }

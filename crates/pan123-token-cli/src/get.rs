@@ -34,6 +34,9 @@ pub(crate) fn run(arguments: &Get) -> Result<(), Failure> {
     let store = match arguments.place.store(&warnings)? {
         Store::None => None,
         Store::Usable(store) => Some(store),
+        Store::Unusable(error) if !arguments.place.store_optional => {
+            return Err(Failure::misconfigured_store(error));
+        }
         Store::Unusable(error) => {
             warnings.add(format_args!("the token isn't kept: {error}"));
             None
@@ -53,7 +56,8 @@ pub(crate) fn get(
 ) -> Result<(), Failure> {
     let timeout = arguments.place.timeout;
     let heard = Arc::new(Heard::default());
-    let policy = policy(timeout);
+    let mut policy = policy(timeout);
+    policy.store_role = arguments.place.store_role();
     let save_time = 2 * policy.store_timeout;
     let mut builder = TokenProvider::builder(credentials)
         .base_url(base_url)
@@ -72,7 +76,7 @@ pub(crate) fn get(
             ..
         }) => {
             // This host's clock may be the wrong one.
-            warnings.add("the token that the server sent is already over");
+            warnings.add("the token that the server sent has already expired");
             heard.renewed.store(true, Ordering::Release);
             token
         }
@@ -145,10 +149,9 @@ fn policy(timeout: Duration) -> RenewalPolicy {
     let mut policy = RenewalPolicy::default();
     // A user who allows more time means the exchange. A lease holds one, and two calls to the store.
     policy.fetch_timeout = timeout;
-    // Trouble with the store must leave time for the platform.
     policy.store_timeout = policy.store_timeout.min(timeout / 4);
-    policy.store_patience = policy.store_patience.min(timeout / 4);
-    policy.lease_term = policy.lease_term.max(timeout + 2 * policy.store_timeout);
+    // So that a run outlives the lease of one that was killed, within its own timeout.
+    policy.lease_term = timeout + 2 * policy.store_timeout;
     policy
 }
 

@@ -7,7 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pan123_token_cache::{StoreError, StoreKey, StoreSession, TokenStore};
+use pan123_token_cache::{
+    FallbackStore, StoreError, StoreKey, StoreRole, StoreSession, TokenStore,
+};
 use pan123_token_file::FileStore;
 use pan123_token_ureq::BaseUrl;
 use pan123_token_ureq::pan123_token::BaseUrlError;
@@ -65,14 +67,32 @@ impl Place {
                 store.on_problem(move |problem| warnings.add(problem)),
             ))
         };
-        match text.as_deref() {
-            Some("none") => Ok(Store::None),
-            None | Some("file") => Ok(FileStore::new().map_or_else(Store::Unusable, file)),
-            Some(text) => match text.strip_prefix("file:") {
-                Some("") => Err(Failure::usage("--store file: names no folder")),
-                Some(folder) => Ok(file(FileStore::in_dir(PathBuf::from(folder)))),
-                None => self.redis(text).map(Store::Usable),
-            },
+        Ok(match text.as_deref() {
+            Some("none") => Store::None,
+            None | Some("file") => FileStore::new().map_or_else(Store::Unusable, file),
+            Some(text) => {
+                if let Some(path) = text.strip_prefix("file:") {
+                    file(FileStore::in_dir(folder(path)?))
+                } else if let Some(path) = text.strip_prefix("file-group:") {
+                    file(FileStore::shared_by_group(folder(path)?))
+                } else {
+                    let shared = self.redis(text)?;
+                    // What one run on this host has taken serves the others while Redis is out.
+                    Store::Usable(match FileStore::new() {
+                        Ok(host) => Arc::new(FallbackStore::new(shared, Arc::new(host))),
+                        Err(_) => shared,
+                    })
+                }
+            }
+        })
+    }
+
+    /// What a store is to `get`.
+    pub(crate) fn store_role(&self) -> StoreRole {
+        if self.store_optional {
+            StoreRole::Optional
+        } else {
+            StoreRole::Preferred
         }
     }
 
@@ -90,8 +110,7 @@ impl Place {
     fn redis(&self, url: &str) -> Result<Arc<dyn TokenStore>, Failure> {
         use pan123_token_redis::RedisStore;
 
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-        if !["redis", "rediss", "valkey", "valkeys"].contains(&scheme) {
+        if !RedisStore::is_url(url) {
             return Err(unknown_store());
         }
         let store = RedisStore::new(url).map_err(Failure::usage)?;
@@ -113,12 +132,27 @@ pub(crate) enum Store {
     Usable(Arc<dyn TokenStore>),
 }
 
+/// A folder as it was named: no shell has read it.
+fn folder(path: &str) -> Result<PathBuf, Failure> {
+    let flaw = match path {
+        "" => "names no folder",
+        _ if path.starts_with('~') => {
+            "takes no ~: write the whole path, or $HOME where a shell reads it"
+        }
+        _ if path.starts_with("//") => {
+            "takes a path and no URL: one slash, as in file:/var/lib/pan123"
+        }
+        _ => return Ok(PathBuf::from(path)),
+    };
+    Err(Failure::usage(format_args!("--store file: {flaw}")))
+}
+
 fn unknown_store() -> Failure {
     // What was given may hold a password.
     Failure::usage(if cfg!(feature = "redis") {
-        "unknown token store: --store and PAN123_TOKEN_STORE take none, file, file:FOLDER, redis://… or rediss://…"
+        "unknown token store: --store and PAN123_TOKEN_STORE take none, file, file:FOLDER, file-group:FOLDER, redis://… or rediss://…"
     } else {
-        "unknown token store: --store and PAN123_TOKEN_STORE take none, file or file:FOLDER"
+        "unknown token store: --store and PAN123_TOKEN_STORE take none, file, file:FOLDER or file-group:FOLDER"
     })
 }
 

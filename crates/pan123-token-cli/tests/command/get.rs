@@ -42,7 +42,7 @@ fn a_token_that_is_already_over_is_printed_with_a_warning() {
     assert_eq!(said.stdout, "a.b.c\n");
     assert_eq!(
         said.stderr,
-        "pan123-token: warning: the token that the server sent is already over\n"
+        "pan123-token: warning: the token that the server sent has already expired\n"
     );
 }
 

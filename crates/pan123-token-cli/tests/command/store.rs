@@ -276,8 +276,11 @@ fn status_and_reject_need_no_secret_but_a_client_id() {
 
 /// `get` prints a token, with one warning; `status` can't do anything.
 #[track_caller]
-fn costs_sharing_alone(scene: &Scene, store: &str, warning: &str) {
-    let said = run(scene.command(&["get"]).env("PAN123_TOKEN_STORE", store));
+fn costs_sharing_alone(scene: &Scene, store: &str, warning: &str, options: &[&str]) {
+    let said = run(scene
+        .command(&["get"])
+        .args(options)
+        .env("PAN123_TOKEN_STORE", store));
     assert_eq!(said.exit, 0, "{}", said.stderr);
     assert_eq!(
         Some(said.stdout.trim_end()),
@@ -299,25 +302,57 @@ fn costs_sharing_alone(scene: &Scene, store: &str, warning: &str) {
 #[test]
 fn a_store_that_does_not_answer_costs_sharing_alone() {
     let scene = Scene::new("no-store");
-    costs_sharing_alone(&scene, "redis://127.0.0.1:1", "Connection refused");
+    costs_sharing_alone(
+        &scene,
+        "redis://127.0.0.1:1",
+        "Connection refused",
+        &["--timeout", "6"],
+    );
+}
+
+/// `get` ends at once and says what to set; with `--store-optional` it goes on.
+#[track_caller]
+fn is_misconfigured(scene: &Scene, store: &str, warning: &str) {
+    let requests = scene.emulator.token_requests();
+    let said = run(scene.command(&["get"]).env("PAN123_TOKEN_STORE", store));
+    assert_eq!((said.exit, &*said.stdout), (74, ""), "{}", said.stderr);
+    let line = said.one_line();
+    assert!(
+        line.contains(warning) && line.contains("--store-optional"),
+        "{line}"
+    );
+    assert_eq!(scene.emulator.token_requests(), requests);
+    spacing();
+    costs_sharing_alone(scene, store, warning, &["--store-optional"]);
+    spacing();
 }
 
 #[test]
-fn a_folder_that_others_may_write_to_costs_sharing_alone() {
+fn a_home_is_no_part_of_a_path_and_a_url_is_none() {
+    let scene = Scene::new("tilde");
+    for store in ["file:~/tokens", "file://tokens", "file-group:~/tokens"] {
+        let said = run(scene.command(&["get"]).env("PAN123_TOKEN_STORE", store));
+        assert_eq!(said.exit, 64, "{store}: {}", said.stderr);
+    }
+    assert_eq!(scene.emulator.token_requests(), 0);
+}
+
+#[test]
+fn a_folder_that_others_may_write_to_is_a_wrong_setting() {
     let scene = Scene::new("open-folder");
     let open = folder("open");
     std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
-    costs_sharing_alone(&scene, &format!("file:{}", open.display()), "open");
+    is_misconfigured(&scene, &format!("file:{}", open.display()), "open");
 }
 
 #[test]
-fn a_place_that_is_no_folder_costs_sharing_alone() {
+fn a_place_that_is_no_folder_is_a_wrong_setting() {
     let scene = Scene::new("no-folder");
     let file = folder("in-the-way").join("file");
     std::fs::write(&file, "").unwrap();
-    costs_sharing_alone(&scene, &format!("file:{}", file.display()), "in-the-way");
+    is_misconfigured(&scene, &format!("file:{}", file.display()), "in-the-way");
     let below = Path::new(&file).join("below");
-    costs_sharing_alone(&scene, &format!("file:{}", below.display()), "in-the-way");
+    is_misconfigured(&scene, &format!("file:{}", below.display()), "in-the-way");
 }
 
 #[test]

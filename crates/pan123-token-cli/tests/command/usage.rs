@@ -36,7 +36,7 @@ fn a_bad_command_line_is_one_line_and_64() {
         ),
         (
             &["get", "--store", "etcd://user:SENTINEL-secret@x"],
-            "unknown token store: --store and PAN123_TOKEN_STORE take none, file, file:FOLDER, redis://… or rediss://…",
+            "unknown token store: --store and PAN123_TOKEN_STORE take none, file, file:FOLDER, file-group:FOLDER, redis://… or rediss://…",
         ),
         (
             &["get", "--store", "file:"],
