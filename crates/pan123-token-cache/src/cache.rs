@@ -233,7 +233,7 @@ impl TokenCache {
             }
             self.sharing.loaded_at = None;
             // Only this token's record is to be marked: a newer one is suspect to no cache yet.
-            self.sharing.offer(Some(fingerprint));
+            self.sharing.offer_again();
             self.push_event(Event::Rejected {
                 fingerprint,
                 replaceable_in,

@@ -11,9 +11,8 @@ use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Store
 /// A store that all share (Redis, say), and one in which the processes of a host share a token that one of them had to
 /// fetch without it (a file, say). So an outage costs one token for each host at the most, and not one for each process.
 ///
-/// While the shared store works, the other is only read, before a token is fetched: one that was fetched in an outage and
-/// is newer than what the shared store holds is adopted and saved there. While it is out, a process that holds a good token
-/// saves it for the others of its host.
+/// While the shared store works, the other holds a copy of the token that this host uses. One that was fetched in an outage
+/// and is newer than what the shared store holds is adopted and given to it.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -127,6 +127,16 @@ impl Sharing {
         }
     }
 
+    /// More is known of the held record than it says in the store; for this host, too, while the shared store is out.
+    pub(crate) fn offer_again(&mut self) {
+        self.owed.save_again();
+        if self.is_skipped()
+            && let Some(fallback) = &mut self.fallback
+        {
+            fallback.owed.save_again();
+        }
+    }
+
     pub(crate) fn is_unsaved(&self) -> bool {
         self.enabled && self.owed.is_unsaved()
     }

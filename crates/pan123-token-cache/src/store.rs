@@ -115,6 +115,10 @@ impl<S: TokenStore + ?Sized> TokenStore for &S {
         (**self).release(key, owner, cooldown)
     }
 
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        (**self).lease_record(key)
+    }
+
     fn fallback(&self) -> Option<&dyn TokenStore> {
         (**self).fallback()
     }

@@ -89,7 +89,11 @@ impl TokenCache {
         if !self.sharing.enabled {
             return self.fetch(now);
         }
-        let poll = self.policy.lease_poll;
+        // Two loads in a row must fit in, or else one would make the other too old for ever.
+        let poll = match self.sharing.fallback {
+            Some(_) => self.policy.lease_poll + self.policy.store_timeout,
+            None => self.policy.lease_poll,
+        };
         let available = self.sharing.availability(&self.policy, now);
         if available == Availability::Open && self.sharing.load_at(poll) <= now.monotonic {
             return self.load(Tier::Shared, now);

@@ -192,7 +192,7 @@ impl TokenCache {
             backoff.without
         };
         if rate_limited {
-            self.push_event(Event::RateLimited { wait: next_attempt });
+            self.push_event(Event::RateLimited { wait: cooldown });
         }
         self.push_event(Event::RenewalFailed {
             failure,
@@ -208,7 +208,7 @@ impl TokenCache {
         if let Some(held) = self.held.as_mut().filter(usable) {
             let held = Arc::make_mut(held);
             held.life.maybe_issued = held.life.maybe_issued.saturating_add(1);
-            self.sharing.offer(Some(held.fingerprint));
+            self.sharing.offer_again();
         }
     }
 }

@@ -30,7 +30,12 @@ impl TokenCache {
     /// worth it: a fetch is under way, or may begin in a moment.
     pub fn token_error(&self, until: Moment, reason: Reason, now: Moment) -> Option<TokenError> {
         let next_attempt = until.monotonic.saturating_sub(now.monotonic);
-        match (reason, self.pacing.last_failure()) {
+        let cooling = self.sharing.cooling_until.saturating_sub(now.monotonic);
+        // An older failure of its own is not the reason where another process was rate limited since.
+        let own = self.pacing.last_failure().filter(|failure| {
+            reason != Reason::RateLimited || failure.is_rate_limited() || cooling.is_zero()
+        });
+        match (reason, own) {
             (Reason::StoreDown, _) => {
                 let error = self.sharing.blocking_error(&self.policy)?.clone();
                 Some(TokenError::Store {
@@ -47,12 +52,9 @@ impl TokenCache {
                     next_attempt: next_attempt.max(attempt_in),
                 })
             }
-            (Reason::RateLimited, None) => {
-                let cooling = self.sharing.cooling_until.saturating_sub(now.monotonic);
-                Some(TokenError::RateLimited {
-                    next_attempt: next_attempt.max(cooling),
-                })
-            }
+            (Reason::RateLimited, None) => Some(TokenError::RateLimited {
+                next_attempt: next_attempt.max(cooling),
+            }),
             (Reason::MaybeIssued, None) => Some(TokenError::HeldBack { next_attempt }),
             _ => None,
         }

@@ -120,13 +120,13 @@ impl TokenCache {
         if call.tier == Tier::Shared {
             self.sharing.loaded_at = Some(now.monotonic);
         }
+        if let Saved::Newer(stored) = saved {
+            self.adopt(Some(stored), call.tier, asked, now);
+        }
         // What is held may say more by now.
         let held = self.held.as_ref().map(|held| held.record());
         if held.as_ref() == Some(&call.record) {
             self.sharing.owed(call.tier).has_saved();
-        }
-        if let Saved::Newer(stored) = saved {
-            self.adopt(Some(stored), call.tier, asked, now);
         }
         if let (Tier::Host, Some(fallback)) = (call.tier, &mut self.sharing.fallback) {
             // Also where it keeps a newer one: then that was adopted, or is of no use.
@@ -229,7 +229,7 @@ impl TokenCache {
                     Arc::make_mut(held).merge(&stored);
                 }
                 if mine.says_more_than(&theirs) {
-                    self.sharing.offer(Some(stored.fingerprint));
+                    self.sharing.offer_again();
                 } else {
                     self.sharing.owed(tier).has_saved();
                 }
@@ -255,6 +255,9 @@ impl TokenCache {
                 }
             };
             if replaceable || !newer {
+                if held.life.issued_at > stored.life.issued_at {
+                    self.restore(tier, now);
+                }
                 return;
             }
         }
@@ -287,7 +290,7 @@ impl TokenCache {
         self.sharing.has_token();
     }
 
-    /// A store that was emptied gets its token back; the host's store gets it for as long as the shared one is out.
+    /// A store that was emptied, or set back to an older token, gets the good one back.
     fn restore(&mut self, tier: Tier, now: Moment) {
         let good = |held: &&Arc<Held>| {
             held.is_usable_at(now) && !held.is_due_at(now) && !held.is_suspect()

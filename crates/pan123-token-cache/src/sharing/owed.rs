@@ -79,6 +79,11 @@ impl Owed {
         self.unsaved = Some(Unsaved { replaces });
     }
 
+    /// More is known of the held token. What a pending save may replace stays as it is.
+    pub(crate) fn save_again(&mut self) {
+        self.unsaved.get_or_insert(Unsaved { replaces: None });
+    }
+
     pub(crate) fn has_saved(&mut self) {
         self.unsaved = None;
     }

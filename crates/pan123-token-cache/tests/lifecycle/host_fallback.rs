@@ -305,3 +305,24 @@ fn a_process_that_holds_a_good_token_in_an_outage_spares_the_others_of_its_host_
     let _ = newcomer.poll();
     assert_eq!(newcomer.served().as_deref(), Some("a"));
 }
+
+#[test]
+fn loads_that_take_longer_than_the_poll_do_not_keep_it_from_the_lease() {
+    let scene = Scene::new();
+    let mut host = scene.process(1);
+    let mut steps = 0;
+    let ticket = loop {
+        match host.cache.poll(host.now()) {
+            Action::Store(step) => {
+                steps += 1;
+                host.pass(SECOND + SECOND / 5);
+                host.run(step);
+            }
+            Action::Fetch(ticket) => break ticket,
+            Action::Wait { .. } => panic!("a wait after {steps} steps"),
+        }
+        assert!(steps < 10, "it loads again and again");
+    };
+    assert_eq!(steps, 3);
+    drop(ticket);
+}

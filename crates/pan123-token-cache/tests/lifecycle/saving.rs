@@ -256,3 +256,36 @@ fn what_is_learnt_while_a_save_is_under_way_is_saved_next() {
     host.wait();
     assert!(store.stored().unwrap().suspect);
 }
+
+#[test]
+fn a_store_that_was_set_back_to_an_older_token_gets_the_newer_one_back() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    host.fetch_30_days("new");
+    host.wait();
+    store.flush();
+    store.put(&record("old", START.wall - DAY, 30 * DAY), 29 * DAY);
+    clock.advance(5 * MINUTE);
+    host.wait();
+    let stored = store.stored().unwrap();
+    assert_eq!(stored.token.secret(), "new");
+    assert_eq!(host.served().as_deref(), Some("new"));
+}
+
+#[test]
+fn a_rejection_before_the_save_does_not_change_what_the_save_may_replace() {
+    let clock = ManualClock::new(START);
+    let (mut host, store) = Host::on_faulty_store(&clock);
+    // Its date is later than that of the token that replaces it: the platform's clock was set back.
+    store.put(&record("old", START.wall + 5 * SECOND, 30 * DAY), HOUR);
+    store.fail(&["save"]);
+    // What is left of the old one is less than its window.
+    host.fetch(grant("new", START.wall, 30 * DAY));
+    let _ = host.poll();
+    let _ = host.cache.reject(&host.token(), host.now());
+    store.recover();
+    clock.advance(SECOND);
+    host.wait();
+    assert_eq!(store.stored().unwrap().token.secret(), "new");
+    assert!(store.stored().unwrap().suspect);
+}

@@ -159,9 +159,9 @@ async fn a_store_that_panics_costs_its_deadlines_and_not_the_token() {
     let provider = host.provider();
     let begun = tokio::time::Instant::now();
     assert_eq!(provider.token().await.unwrap().secret(), "token-1");
-    // Each call is given up after 3 s, and the store as a whole once it has failed for 5 s.
+    // Each call fails at once, and the store is bypassed once it has failed for most of what a caller waits.
     let waited = begun.elapsed();
-    assert!(waited > 5 * SECOND && waited < 12 * SECOND, "{waited:?}");
+    assert!(waited > 25 * SECOND && waited < 28 * SECOND, "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
