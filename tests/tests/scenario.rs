@@ -14,6 +14,7 @@ use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_cache::{Moment, Rejection};
 use pan123_token_tests::providers::{ALL, Log, Make, Parts, Provider};
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -106,7 +107,10 @@ fn half_a_year(scene: &Scene) {
     scene.told(&["renewal failed: unavailable, the old one is served"]);
     assert_eq!((token(first), requests()), (a.clone(), 2));
     scene.told(&[]);
+    // It failed, so another process would go first: it looks for three seconds whether there is one.
     scene.pass(16 * MINUTE);
+    assert_eq!((token(first), requests()), (a.clone(), 2));
+    scene.pass(3 * SECOND);
     assert_eq!(token(first), a, "it is renewed beside the caller");
     scene.told(&["renewed"]);
     let b = token(first);

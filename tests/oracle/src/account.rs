@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use pan123_token::{AccessToken, ErrorKind, FetchError, Grant, OffsetDateTime};
-use pan123_token_cache::{Lease, Moment, RenewalPolicy, StoreStep};
+use pan123_token_cache::{Lease, Moment, RenewalPolicy, Saved, StoreStep};
 
 use crate::life::Life;
 use crate::platform::{TokenId, token_id};
@@ -567,6 +567,21 @@ impl Account {
             // A release that failed leaves it to its term.
             self.holds_lease_until = None;
             return None;
+        }
+        if let (Answer::Save(Ok(Saved::Newer(stored))), StoreStep::Save(step)) = (answer, step) {
+            let (asked_for, kept) = (&step.call().record, &stored.record);
+            let behind = asked_for.fingerprint() == kept.fingerprint()
+                && asked_for.token.expires_at() >= kept.token.expires_at()
+                && asked_for.forced >= kept.forced
+                && asked_for.maybe_issued >= kept.maybe_issued
+                && asked_for.suspect >= kept.suspect;
+            // It keeps what it was to replace.
+            if behind {
+                self.call_failed(asked, now.monotonic, writes, false);
+                self.lease = None;
+                self.holds_lease_until = None;
+                return None;
+            }
         }
         let stuck = matches!(answer, Answer::Lease(Ok(Lease::Stuck(_))));
         if proves && !stuck && (writes || !self.store.writing) {

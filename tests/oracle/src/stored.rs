@@ -6,7 +6,7 @@ use std::error::Error as _;
 use pan123_token_cache::{Record, RecordError};
 
 /// The parts that an error may name: no other text can come from the form.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "its size",
     "its JSON",
     "version",
@@ -19,6 +19,7 @@ const PARTS: [&str; 12] = [
     "sentAtMs",
     "forced",
     "suspect",
+    "maybeIssued",
 ];
 
 /// Panics where what is read of the form breaks a rule.
