@@ -89,7 +89,7 @@ impl TokenCache {
         if !self.sharing.enabled {
             return self.fetch(now);
         }
-        // Two loads in a row must fit in, or else one would make the other too old for ever.
+        // Two consecutive loads must fit in, or else one would make the other too old for ever.
         let poll = match self.sharing.fallback {
             Some(_) => self.policy.lease_poll + self.policy.store_timeout,
             None => self.policy.lease_poll,
