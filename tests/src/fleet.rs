@@ -9,8 +9,9 @@ use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 use pan123_token_cache::{RenewalPolicy, TokenStore};
 use pan123_token_ureq::{AgentBuilder, Credentials, TokenProvider};
 
-/// How long tokens live, so that a run sees some renewals.
-pub const LIFETIME: Duration = Duration::from_secs(8);
+/// How long tokens live, so that a run sees some renewals. The last tenth of it counts as expired, and must be longer than
+/// the second to which a `Date` is rounded.
+pub const LIFETIME: Duration = Duration::from_secs(12);
 
 /// A policy for lives of a few seconds.
 pub fn policy() -> RenewalPolicy {
