@@ -136,7 +136,18 @@ impl World {
         // Rule 4, for the fleet.
         let (token, lost) = self.faults.lost_replies;
         // A host of a version that knows no count neither reads nor keeps it.
-        let counted = !self.has(&[Fault::OlderHosts]) && self.stores.len() == 1;
+        // And a count that the store doesn't take stays with the process that made it.
+        let uncounted = [
+            Fault::OlderHosts,
+            Fault::StoreFails,
+            Fault::StoreSlow,
+            Fault::StoreDown,
+            Fault::StoreFull,
+            Fault::StoreForgets,
+            Fault::StaleReads,
+            Fault::Misconfigured,
+        ];
+        let counted = !self.has(&uncounted) && self.stores.len() == 1;
         if leased && counted && !exempt && serving == token {
             let allowed = lost < 2 || lost < 3 && in_last_quarter;
             let check = ensure(allowed, 4, "fleet-counts-lost-replies", || {
@@ -205,7 +216,7 @@ impl World {
         let alone = bound * 2
             + policy.lease_term * 2
             + policy.store_timeout * 6
-            + (policy.min_interval + policy.lease_poll * 2) * turns
+            + (policy.min_interval + policy.lease_poll * 3) * turns
             + policy.store_patience * 2;
         let seeks = policy.backoff_cap * 2 + policy.store_timeout * 4 + lazy;
         let (own, with_store) = self.faults.excused(process);
@@ -259,6 +270,7 @@ impl World {
         let usable = self.now + HOUR / 30 < self.platform.truth(stored).expires;
         let skewed = self.has(&[
             Fault::WrongClocks,
+            Fault::Drift,
             Fault::Jumps,
             Fault::Suspends,
             Fault::WrongDate,

@@ -352,7 +352,7 @@ pub fn rows() -> Vec<Row> {
                 scenario.call_every = 5 * MINUTE;
                 add_jobs(&mut scenario, 10, HOUR);
                 scenario.disturbances = (1..116)
-                    .map(|it| (6 * HOUR * it, Disturbance::Flush))
+                    .map(|it| (6 * HOUR * it + MINUTE * (it * 37 % 60), Disturbance::Flush))
                     .collect();
                 scenario
             },
