@@ -264,3 +264,17 @@ fn lease_late(host: &mut Host) {
     }
     host.pass(13 * SECOND);
 }
+
+#[test]
+fn hosts_that_wait_for_a_lease_ask_again_at_different_times() {
+    let (mut hosts, _clock, _) = fleet(100);
+    let _ticket = hosts[0].ticket();
+    let waits: Vec<_> = hosts[1..].iter_mut().map(Host::wait).collect();
+    assert!(waits.iter().all(|(_, reason)| *reason == Reason::Leased));
+    let (least, most) = (
+        waits.iter().map(|it| it.0).min().unwrap(),
+        waits.iter().map(|it| it.0).max().unwrap(),
+    );
+    assert!(least >= SECOND / 2 && least < SECOND * 11 / 20, "{least:?}");
+    assert!(most <= SECOND && most > SECOND * 19 / 20, "{most:?}");
+}

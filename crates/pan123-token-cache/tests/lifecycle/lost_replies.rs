@@ -242,3 +242,40 @@ fn a_suspect_of_another_host_is_replaced_whatever_the_count_says() {
     let _ = host.ticket();
     assert_eq!(host.served().as_deref(), Some("theirs"));
 }
+
+#[test]
+fn an_adopted_token_begins_without_the_count_of_the_one_before() {
+    let (mut hosts, clock, _) = fleet(2);
+    hosts[0].fetch_30_days("a");
+    hosts[0].wait();
+    hosts[1].wait();
+    clock.advance(30 * DAY - 11 * HOUR);
+    for _ in 0..2 {
+        let ticket = hosts[0].next_ticket();
+        let now = hosts[0].now();
+        hosts[0].cache.fetched(ticket, maybe_issued(), now);
+    }
+    hosts[0].wait();
+    // The other one replaces it in the last quarter of the window.
+    assert_eq!(hosts[1].pass_wait(), Reason::MaybeIssued);
+    while hosts[1].served().as_deref() == Some("a") {
+        match hosts[1].poll() {
+            Action::Fetch(ticket) => {
+                let now = hosts[1].now();
+                hosts[1]
+                    .cache
+                    .fetched(ticket, grant("b", now.wall, 30 * DAY), now);
+            }
+            Action::Wait { until, .. } => clock.advance(until.monotonic - hosts[1].now().monotonic),
+            Action::Store(_) => unreachable!("carried out"),
+        }
+    }
+    hosts[1].wait();
+    while hosts[0].served().as_deref() == Some("a") {
+        hosts[0].pass_wait();
+        let _ = hosts[0].poll();
+    }
+    assert_eq!(hosts[0].served().as_deref(), Some("b"));
+    clock.advance(30 * DAY - 11 * HOUR);
+    let _ = hosts[0].ticket();
+}
