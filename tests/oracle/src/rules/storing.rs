@@ -24,7 +24,7 @@ impl Account {
                 "no-endless-calls",
                 || format!("{} calls at one instant", self.calls_at_once + 1),
             ),
-            self.offers_at_once(step),
+            self.offers_at_once(step, now),
             self.saves_first(step, now),
         ];
         match step {
@@ -38,9 +38,11 @@ impl Account {
         checks
     }
 
-    /// Rule 11: a token that the store must get comes before anything else.
-    fn offers_at_once(&self, step: &StoreStep) -> Check {
-        let Some((token, name)) = self.must_save else {
+    /// Rule 11: a token that the store must get comes before anything else, as long as it can be used.
+    fn offers_at_once(&self, step: &StoreStep, now: Moment) -> Check {
+        let must_save = self.must_save;
+        let Some((token, name)) = must_save.filter(|(token, _)| self.is_surely_usable(*token, now))
+        else {
             return Ok(());
         };
         let saves = match step {
