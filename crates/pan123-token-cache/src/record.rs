@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use pan123_token::{AccessToken, Fingerprint, OffsetDateTime};
+use pan123_token::{AccessToken, Fingerprint, OffsetDateTime, parse_rfc_3339};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::{RawValue, Value};
 use time::UtcOffset;
@@ -56,9 +56,6 @@ const VERSION: u64 = 1;
 
 /// The longest form that is read. A real one has some 700 bytes.
 const MAX_BYTES: usize = 64 * 1024;
-
-/// Where date and time are parted.
-const AFTER_THE_DATE: usize = "YYYY-MM-DD".len();
 
 impl Record {
     /// The token's fingerprint.
@@ -175,14 +172,7 @@ impl<'a> Form<'a> {
 
     fn time(&self, name: &'static str) -> Result<OffsetDateTime, RecordError> {
         let text = self.text(name)?;
-        // The time crate takes any byte in place of the `T`.
-        let parted = matches!(
-            text.as_bytes().get(AFTER_THE_DATE),
-            Some(b'T' | b't' | b' ')
-        );
-        parted
-            .then(|| OffsetDateTime::parse(&text, &Rfc3339).ok())
-            .flatten()
+        parse_rfc_3339(&text)
             .and_then(utc)
             .ok_or(RecordError::Damaged(name))
     }
