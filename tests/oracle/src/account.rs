@@ -1,6 +1,6 @@
 //! What is visible of one cache: what it was handed, what it asked for, and what its callers got. No word of its own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use pan123_token::{AccessToken, ErrorKind, FetchError, Grant, OffsetDateTime};
@@ -153,7 +153,7 @@ pub(crate) struct Account {
 #[derive(Clone, Debug)]
 pub(crate) struct Unsaved {
     pub(crate) token: TokenId,
-    pub(crate) forced: Vec<u32>,
+    pub(crate) forced: BTreeSet<u32>,
     pub(crate) since: Duration,
 }
 
@@ -227,6 +227,23 @@ impl Account {
         lives.iter().any(|it| it.is_usable_at(now, &self.policy))
     }
 
+    /// How long until it may be replaced because of a rejection: at least, and at most. Records of one token may differ:
+    /// the cache keeps the most forced renewals that any of them counts, and may take the age from another.
+    pub(crate) fn until_replaceable(&self, token: TokenId, now: Moment) -> (Duration, Duration) {
+        let lives = self.lives_of(token);
+        let min_ages = || lives.iter().map(|life| life.min_age(&self.policy));
+        let ages = || lives.iter().map(|life| life.age_at(now));
+        let bound = |min_age: Option<Duration>, age: Option<Duration>| {
+            min_age
+                .unwrap_or_default()
+                .saturating_sub(age.unwrap_or_default())
+        };
+        (
+            bound(min_ages().min(), ages().max()),
+            bound(min_ages().max(), ages().min()),
+        )
+    }
+
     pub(crate) fn excuse(&mut self, until: Duration) {
         self.excused_until = self.excused_until.max(until);
         self.due_since = None;
@@ -243,10 +260,6 @@ impl Account {
     }
 
     fn learn(&mut self, token: TokenId, life: Life) {
-        if self.held == Some(token) && self.later_than_held(&life) {
-            // The same token with a later expiry is a success.
-            self.renewed();
-        }
         let lives = self.lives.entry(token).or_default();
         let close = |one: Duration, other: Duration| one.abs_diff(other) < ROUNDING;
         let same = |it: &Life| {
@@ -325,28 +338,48 @@ impl Account {
     }
 
     /// How many forced renewals the token may have that is fetched now.
-    pub(crate) fn forced_next(&self, now: Moment) -> Vec<u32> {
-        let of = |token: TokenId, life: &Life| {
-            life.forced_next(self.is_suspect(token), now, &self.policy)
-        };
-        let stored = self.lease.and_then(|lease| lease.record);
-        let mut next: Vec<u32> = stored
-            .into_iter()
-            .filter(|(token, _)| self.is_suspect(*token))
-            .map(|(token, life)| of(token, &life))
-            .collect();
+    pub(crate) fn forced_next(&self, now: Moment) -> BTreeSet<u32> {
+        let mut next = BTreeSet::new();
+        if let Some((token, life)) = self.lease.and_then(|lease| lease.record)
+            && self.is_suspect(token)
+        {
+            next.extend(self.forced_after(token, &[life], now));
+        }
         if let Some(held) = self.held {
-            next.extend(self.lives_of(held).iter().map(|life| of(held, life)));
-            if !self.was_rejected(held) {
-                // That it is suspect is hearsay, which it may not have taken.
-                let good = |life: &Life| life.forced_next(false, now, &self.policy);
-                next.extend(self.lives_of(held).iter().map(good));
-            }
+            next.extend(self.forced_after(held, self.lives_of(held), now));
         }
         if next.is_empty() {
-            next.push(0);
+            next.insert(0);
         }
         next
+    }
+
+    /// The same for a token that replaces this one. Records of one token may differ: the cache keeps the most forced
+    /// renewals that any of them counts, and may take age and expiry from another.
+    fn forced_after(&self, token: TokenId, lives: &[Life], now: Moment) -> BTreeSet<u32> {
+        let policy = &self.policy;
+        let usable = |life: &Life| life.is_usable_at(now, policy);
+        let old = |life: &Life| life.is_old_enough_at(now, policy);
+        let mut steps = Vec::new();
+        if self.is_suspect(token) && lives.iter().any(usable) && lives.iter().any(old) {
+            steps.push(1);
+        }
+        // That it is suspect may be hearsay, which the cache may not have taken.
+        if !self.was_rejected(token) || !lives.iter().all(usable) || !lives.iter().all(old) {
+            steps.push(0);
+        }
+        let is_settled = |life: &Life| life.is_settled_at(now, policy);
+        let mut before = BTreeSet::new();
+        if lives.iter().any(is_settled) {
+            before.insert(0);
+        }
+        if !lives.iter().all(is_settled) {
+            before.extend(lives.iter().map(|life| life.forced));
+        }
+        before
+            .iter()
+            .flat_map(|before| steps.iter().map(move |step| before + step))
+            .collect()
     }
 
     fn fetch_ended(&mut self, leased: bool, at: Duration) {
@@ -430,7 +463,7 @@ impl Account {
         grant: &Grant,
         sent: Moment,
         in_time: bool,
-        forced: Vec<u32>,
+        forced: BTreeSet<u32>,
         leased: bool,
         now: Moment,
     ) -> (FetchEnd, Option<(TokenId, &'static str)>) {
@@ -456,7 +489,8 @@ impl Account {
             self.learn(token, life);
         }
         // The platform has confirmed a suspect that it sends again.
-        let confirmed = in_time && usable && (rejected || known && self.is_suspect(token));
+        let unchanged = known && self.is_suspect(token) && !later;
+        let confirmed = in_time && usable && (rejected || unchanged);
         let good = usable && !rejected && if known { later } else { in_time || newer };
         if !good && !confirmed {
             if !in_time {
@@ -471,6 +505,9 @@ impl Account {
             return (end, None);
         }
         self.rejected.retain(|it| *it != token);
+        if !confirmed {
+            self.suspects.retain(|it| *it != token);
+        }
         self.renewed();
         self.refresh = Refresh::No;
         self.changed_at = now.monotonic;
@@ -651,6 +688,10 @@ impl Account {
             if self.suspects.len() > 64 {
                 self.suspects.remove(0);
             }
+        }
+        if self.held == Some(token) && self.later_than_held(&life) {
+            // Another process renewed it: the same token with a later expiry is a success.
+            self.renewed();
         }
         self.learn(token, life);
         let policy = &self.policy;

@@ -1,5 +1,6 @@
 //! A cache, and beside it the account of what is visible of it: each call goes through here, so that each is judged.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub enum Drawn {
 pub struct Ticket {
     right: FetchTicket,
     number: u64,
-    forced: Vec<u32>,
+    forced: BTreeSet<u32>,
     leased: bool,
     /// When it was drawn.
     pub sent: Moment,

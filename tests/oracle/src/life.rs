@@ -127,17 +127,9 @@ impl Life {
         self.age_at(now) >= self.min_age(policy)
     }
 
-    /// How many consecutive forced renewals a token has that replaces this one now.
-    pub(crate) fn forced_next(&self, suspect: bool, now: Moment, policy: &RenewalPolicy) -> u32 {
-        let settled = policy.settled_after.min(self.lifetime / 2);
-        let before = if self.age_at(now) >= settled {
-            0
-        } else {
-            self.forced
-        };
-        let forced =
-            suspect && self.is_usable_at(now, policy) && self.is_old_enough_at(now, policy);
-        before + u32::from(forced)
+    /// Whether it has lived so long that the forced renewals before it count no more.
+    pub(crate) fn is_settled_at(&self, now: Moment, policy: &RenewalPolicy) -> bool {
+        self.age_at(now) >= policy.settled_after.min(self.lifetime / 2)
     }
 }
 

@@ -11,6 +11,10 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("fetch-and-keep", "01 p g0y10 p w p g0y10 p"),
     ("dropped-ticket", "01 p d0 p w p g0y10"),
     (
+        "rejected-while-records-of-it-differ",
+        "10 pg0g00 _0 ps00ps00>ap pg0n02 ps05b0b2 p<a wp p p r",
+    ),
+    (
         "dropped-ticket-while-serving",
         "01 p g0y10 w p d0 w p d0 w p w p",
     ),

@@ -204,10 +204,13 @@ impl TokenCache {
     /// The platform may have issued a token that didn't arrive. The fleet counts that with the token held, which such a
     /// token may take offline.
     fn count_maybe_issued(&mut self, now: Moment) {
-        let usable = |held: &&mut Arc<Held>| held.is_usable_at(now);
-        if let Some(held) = self.held.as_mut().filter(usable) {
-            let held = Arc::make_mut(held);
-            held.life.maybe_issued = held.life.maybe_issued.saturating_add(1);
+        let Some(held) = &mut self.held else {
+            return;
+        };
+        let held = Arc::make_mut(held);
+        // Also where it has expired: a wall clock that jumped ahead may be set back.
+        held.life.maybe_issued = held.life.maybe_issued.saturating_add(1);
+        if held.is_usable_at(now) {
             self.sharing.offer_again();
         }
     }

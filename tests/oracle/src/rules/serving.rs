@@ -29,10 +29,10 @@ impl Account {
             format!("token {token} was handed out with {left:?} left")
         })?;
         // Where the fleet has confirmed it meanwhile, it is too young again to be replaced.
-        let too_young = |life: &Life| !life.is_old_enough_at(now, &self.policy);
+        let (_, until_surely_old) = self.until_replaceable(token, now);
         let again = self.was_rejected(token)
             && !(self.serving && self.held == Some(token))
-            && !lives.iter().any(too_young);
+            && until_surely_old.is_zero();
         ensure(!again, 7, "rejected-is-not-taken-again", || {
             format!("token {token}, which was rejected here, was taken again")
         })?;
@@ -46,11 +46,7 @@ impl Account {
 
     /// Rejected here, and old enough to be replaced, by each account of it.
     fn is_withheld(&self, token: TokenId, now: Moment) -> bool {
-        self.was_rejected(token)
-            && self
-                .lives_of(token)
-                .iter()
-                .all(|life| life.is_old_enough_at(now, &self.policy))
+        self.was_rejected(token) && self.until_replaceable(token, now).1.is_zero()
     }
 
     /// Rule 5: while the token that was served is usable and not to be replaced, there is one.
@@ -58,11 +54,8 @@ impl Account {
         let Some(before) = self.held.filter(|_| self.serving && served.is_none()) else {
             return Ok(());
         };
-        let replaceable = self.was_rejected(before)
-            && self
-                .lives_of(before)
-                .iter()
-                .any(|life| life.is_old_enough_at(now, &self.policy));
+        let replaceable =
+            self.was_rejected(before) && self.until_replaceable(before, now).0.is_zero();
         let usable = self.is_surely_usable(before, now) && !replaceable;
         ensure(!usable, 5, "calm", || {
             format!("token {before} is usable, and no token is handed out")
@@ -98,12 +91,8 @@ impl Account {
         match (self.held == Some(token), answer) {
             (false, Rejection::NotCurrent) => Ok(()),
             (true, Rejection::Suspect { replaceable_in }) => {
-                let left =
-                    |life: &Life| life.min_age(&self.policy).saturating_sub(life.age_at(now));
-                let left: Vec<_> = self.lives_of(token).iter().map(left).collect();
-                let (least, most) = (left.iter().min(), left.iter().max());
-                let right = least.is_some_and(|it| *it <= replaceable_in + ROUNDING)
-                    && most.is_some_and(|it| replaceable_in <= *it + ROUNDING);
+                let (least, most) = self.until_replaceable(token, now);
+                let right = least <= replaceable_in + ROUNDING && replaceable_in <= most + ROUNDING;
                 ensure(right, 7, NAME, || {
                     format!("token {token} is said to be replaceable in {replaceable_in:?}")
                 })
