@@ -311,6 +311,9 @@ impl Account {
                 }
             }
         }
+        // Nobody saves what has expired, be it by a wall clock that is set back later.
+        let unsaved = self.unsaved.take();
+        self.unsaved = unsaved.filter(|it| self.is_surely_usable(it.token, now));
     }
 
     // Fetches.
@@ -340,35 +343,34 @@ impl Account {
     /// How many forced renewals the token may have that is fetched now.
     pub(crate) fn forced_next(&self, now: Moment) -> BTreeSet<u32> {
         let mut next = BTreeSet::new();
+        // A suspect of the store is replaced also by a cache that never held it.
         if let Some((token, life)) = self.lease.and_then(|lease| lease.record)
-            && self.is_suspect(token)
+            && self.may_be_forced(token, &[life], now)
         {
-            next.extend(self.forced_after(token, &[life], now));
+            next.extend(self.forced_before(&[life], now).iter().map(|it| it + 1));
         }
-        if let Some(held) = self.held {
-            next.extend(self.forced_after(held, self.lives_of(held), now));
-        }
-        if next.is_empty() {
+        let Some(held) = self.held else {
             next.insert(0);
+            return next;
+        };
+        let lives = self.lives_of(held);
+        for before in self.forced_before(lives, now) {
+            if self.may_be_forced(held, lives, now) {
+                next.insert(before + 1);
+            }
+            if !self.must_be_forced(held, lives, now) {
+                next.insert(before);
+            }
         }
         next
     }
 
-    /// The same for a token that replaces this one. Records of one token may differ: the cache keeps the most forced
-    /// renewals that any of them counts, and may take age and expiry from another.
-    fn forced_after(&self, token: TokenId, lives: &[Life], now: Moment) -> BTreeSet<u32> {
-        let policy = &self.policy;
-        let usable = |life: &Life| life.is_usable_at(now, policy);
-        let old = |life: &Life| life.is_old_enough_at(now, policy);
-        let mut steps = Vec::new();
-        if self.is_suspect(token) && lives.iter().any(usable) && lives.iter().any(old) {
-            steps.push(1);
-        }
-        // That it is suspect may be hearsay, which the cache may not have taken.
-        if !self.was_rejected(token) || !lives.iter().all(usable) || !lives.iter().all(old) {
-            steps.push(0);
-        }
-        let is_settled = |life: &Life| life.is_settled_at(now, policy);
+    // Records of one token may differ: the cache keeps the most forced renewals that any of them counts, and may take age
+    // and expiry from another.
+
+    /// How many forced renewals before it still count.
+    fn forced_before(&self, lives: &[Life], now: Moment) -> BTreeSet<u32> {
+        let is_settled = |life: &Life| life.is_settled_at(now, &self.policy);
         let mut before = BTreeSet::new();
         if lives.iter().any(is_settled) {
             before.insert(0);
@@ -377,9 +379,21 @@ impl Account {
             before.extend(lives.iter().map(|life| life.forced));
         }
         before
-            .iter()
-            .flat_map(|before| steps.iter().map(move |step| before + step))
-            .collect()
+    }
+
+    fn may_be_forced(&self, token: TokenId, lives: &[Life], now: Moment) -> bool {
+        self.is_suspect(token)
+            && lives.iter().any(|it| it.is_usable_at(now, &self.policy))
+            && lives
+                .iter()
+                .any(|it| it.is_old_enough_at(now, &self.policy))
+    }
+
+    /// That it is suspect may also be hearsay, which the cache may not have taken.
+    fn must_be_forced(&self, token: TokenId, lives: &[Life], now: Moment) -> bool {
+        self.was_rejected(token)
+            && lives.iter().all(|it| it.is_usable_at(now, &self.policy))
+            && self.until_replaceable(token, now).1.is_zero()
     }
 
     fn fetch_ended(&mut self, leased: bool, at: Duration) {
@@ -481,6 +495,7 @@ impl Account {
             .held_lives()
             .iter()
             .all(|life| came.issued_at > life.issued_at);
+        let expired = known && !self.may_be_usable(token, now);
         for forced in &forced {
             let life = Life {
                 forced: *forced,
@@ -489,9 +504,15 @@ impl Account {
             self.learn(token, life);
         }
         // The platform has confirmed a suspect that it sends again.
-        let unchanged = known && self.is_suspect(token) && !later;
+        let unchanged = known && self.is_suspect(token) && !later && !expired;
         let confirmed = in_time && usable && (rejected || unchanged);
-        let good = usable && !rejected && if known { later } else { in_time || newer };
+        let good = usable
+            && !rejected
+            && if known {
+                later || expired
+            } else {
+                in_time || newer
+            };
         if !good && !confirmed {
             if !in_time {
                 return (FetchEnd::Late, None);
@@ -689,14 +710,16 @@ impl Account {
                 self.suspects.remove(0);
             }
         }
-        if self.held == Some(token) && self.later_than_held(&life) {
-            // Another process renewed it: the same token with a later expiry is a success.
+        let renewed_elsewhere = self.held == Some(token) && self.later_than_held(&life);
+        if renewed_elsewhere {
+            // The same token with a later expiry is a success.
             self.renewed();
         }
         self.learn(token, life);
         let policy = &self.policy;
         let usable = life.is_usable_at(now, policy);
-        if usable && self.unsaved.as_ref().is_some_and(|it| it.token != token) {
+        let other = |unsaved: &Unsaved| unsaved.token != token || renewed_elsewhere;
+        if usable && self.unsaved.as_ref().is_some_and(other) {
             self.unsaved = None;
         }
         if self.held == Some(token) {

@@ -59,7 +59,7 @@ impl TokenCache {
             }
             return;
         }
-        if self.is_confirmed_by(&fresh) {
+        if self.is_confirmed_by(&fresh, now) {
             if !in_time {
                 return;
             }
@@ -71,7 +71,9 @@ impl TokenCache {
         }
         match &self.held {
             Some(held) if held.fingerprint == fresh.fingerprint => {
-                if fresh.token.expires_at() > held.token.expires_at() {
+                // Where the wall clock made it expire, a new `Date` may say that it lives.
+                let later = fresh.token.expires_at() > held.token.expires_at();
+                if later || !held.is_usable_at(now) {
                     self.renewed(fresh, ticket.provenance.forced, now);
                 } else if in_time {
                     self.fetch_failed(Failure::Unchanged, now);
@@ -87,10 +89,11 @@ impl TokenCache {
     }
 
     /// Whether it is a token that was rejected here, or the suspect that is held, unchanged.
-    fn is_confirmed_by(&self, fresh: &Held) -> bool {
+    fn is_confirmed_by(&self, fresh: &Held, now: Moment) -> bool {
         let unchanged = |held: &Arc<Held>| {
             held.fingerprint == fresh.fingerprint
                 && held.is_suspect()
+                && held.is_usable_at(now)
                 && held.token.expires_at() >= fresh.token.expires_at()
         };
         self.rejected.contains(&fresh.fingerprint) || self.held.as_ref().is_some_and(unchanged)

@@ -46,6 +46,21 @@ fn without_a_date_or_with_an_absurd_one_the_wall_clock_decides() {
 }
 
 #[test]
+fn a_token_that_comes_again_lives_though_a_wall_clock_ahead_made_it_expire() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(SECOND);
+    host.clock.set_wall(START.wall + 31 * DAY);
+    assert_eq!(host.served(), None);
+    // The platform, whose clock is right, repeats the token that it has.
+    host.fetch(grant("a", START.wall, 30 * DAY));
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(host.cache.last_failure(), None);
+    host.pass(30 * DAY);
+    assert_eq!(host.served(), None);
+}
+
+#[test]
 fn a_wall_clock_that_is_set_back_keeps_no_dead_token_alive() {
     let mut host = Host::alone();
     host.fetch_30_days("a");

@@ -37,6 +37,24 @@ fn two_failures_that_may_have_cost_a_token_end_the_attempts_while_one_lives() {
 }
 
 #[test]
+fn attempts_count_also_while_the_wall_clock_is_ahead_of_the_expiry() {
+    let mut host = Host::alone();
+    host.fetch_30_days("a");
+    host.pass(30 * DAY - 11 * HOUR);
+    let right = host.now().wall;
+    host.clock.set_wall(right + DAY);
+    assert_eq!(host.served(), None);
+    for _ in 0..2 {
+        host.fetch(maybe_issued());
+        let (wait, _) = host.wait();
+        host.pass(wait);
+    }
+    host.clock.set_wall(right + 5 * MINUTE);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(host.wait().1, Reason::MaybeIssued);
+}
+
+#[test]
 fn without_a_token_lost_replies_hold_nothing_back() {
     let mut host = Host::alone();
     for _ in 0..10 {
