@@ -58,7 +58,7 @@ fn a_policy_whose_figures_do_not_fit_together_is_refused_by_name() {
         (|p| p.settled_after = Duration::ZERO, "settled_after"),
         (|p| p.store_retry_base = Duration::ZERO, "store_retry_base"),
         (|p| p.lease_poll = Duration::ZERO, "lease_poll"),
-        (|p| p.lease_term = 35 * SECOND, "lease_term"),
+        (|p| p.lease_term = 34 * SECOND, "lease_term"),
         (|p| p.backoff_cap = SECOND / 2, "backoff_cap"),
         (
             |p| p.backoff_cap_serving = 59 * SECOND,
@@ -76,7 +76,7 @@ fn a_policy_whose_figures_do_not_fit_together_is_refused_by_name() {
     }
     // The bounds themselves are fine.
     let mut policy = RenewalPolicy::default();
-    policy.lease_term = 36 * SECOND;
+    policy.lease_term = 35 * SECOND;
     policy.backoff_cap = SECOND;
     policy.min_token_age_cap = MINUTE;
     policy.store_retry_cap = MINUTE;

@@ -18,8 +18,8 @@ fn a_step_that_is_dropped_counts_as_a_store_that_failed() {
         panic!()
     };
     assert_eq!(reason, Reason::Storing);
-    assert_eq!(until.monotonic, START.monotonic + 3 * SECOND);
-    clock.advance(3 * SECOND);
+    assert_eq!(until.monotonic, START.monotonic + 5 * SECOND / 2);
+    clock.advance(5 * SECOND / 2);
     // It has waited long enough, and is asked again at once.
     assert!(matches!(
         host.cache.poll(host.now()),

@@ -349,10 +349,14 @@ pub fn rows() -> Vec<Row> {
             2,
             || {
                 let mut scenario = base(5, LIFETIME.saturating_sub(DAY));
-                scenario.call_every = 5 * MINUTE;
+                scenario.call_every = MINUTE;
                 add_jobs(&mut scenario, 10, HOUR);
+                // At any second: jobs run on whole minutes.
                 scenario.disturbances = (1..116)
-                    .map(|it| (6 * HOUR * it + MINUTE * (it * 37 % 60), Disturbance::Flush))
+                    .map(|it| {
+                        let within = MINUTE * (it * 37 % 60) + SECOND * (it * 23 % 60);
+                        (6 * HOUR * it + within, Disturbance::Flush)
+                    })
                     .collect();
                 scenario
             },

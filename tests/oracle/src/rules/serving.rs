@@ -6,7 +6,6 @@ use pan123_token_cache::{Moment, Rejection};
 
 use super::{Check, ensure};
 use crate::account::Account;
-use crate::life::Life;
 use crate::platform::TokenId;
 
 /// Accounts of one life may differ by so much: a store keeps milliseconds.
