@@ -299,7 +299,7 @@ pub fn rows() -> Vec<Row> {
         row(
             "refused-2h",
             "cold start, 10 hosts refused for 2 h",
-            3,
+            10,
             || {
                 let mut scenario = base(10, 3 * HOUR);
                 scenario.call_every = 5 * SECOND;

@@ -27,6 +27,7 @@ fn readable(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     match seconds {
         ..120.0 => format!("{seconds:.1} s"),
+        ..600.0 => format!("{seconds:.0} s"),
         ..7200.0 => format!("{:.0} min", seconds / 60.0),
         ..172_800.0 => format!("{:.1} h", seconds / 3600.0),
         _ => format!("{:.0} d", seconds / 86_400.0),
