@@ -10,7 +10,7 @@ use crate::random::Random;
 /// All times are by the monotonic clock.
 #[derive(Debug)]
 pub(crate) struct Pacing {
-    hold: Hold,
+    pause: Pause,
     /// No attempt before this time: the platform said so.
     not_before: Duration,
     /// How many attempts have failed since the last token.
@@ -20,7 +20,7 @@ pub(crate) struct Pacing {
 
 /// Until when no attempt is made, and why.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hold {
+pub(crate) struct Pause {
     /// While a token can be served.
     serving: Duration,
     /// While there is none.
@@ -37,7 +37,7 @@ pub(crate) struct Backoff {
     pub(crate) without: Duration,
 }
 
-impl Hold {
+impl Pause {
     pub(crate) fn until(self, serving: bool) -> Duration {
         if serving { self.serving } else { self.without }
     }
@@ -46,7 +46,7 @@ impl Hold {
 impl Pacing {
     pub(crate) fn new() -> Self {
         Self {
-            hold: Hold {
+            pause: Pause {
                 serving: Duration::ZERO,
                 without: Duration::ZERO,
                 reason: Reason::Spacing,
@@ -57,8 +57,8 @@ impl Pacing {
         }
     }
 
-    pub(crate) fn hold(&self) -> Hold {
-        self.hold
+    pub(crate) fn pause(&self) -> Pause {
+        self.pause
     }
 
     /// Why the last attempt brought nothing. `None` once a token came.
@@ -67,7 +67,7 @@ impl Pacing {
     }
 
     /// A token came, from the platform or from the store.
-    pub(crate) fn has_token(&mut self) {
+    pub(crate) fn token_came(&mut self) {
         self.failures = 0;
         self.last_failure = None;
     }
@@ -98,7 +98,7 @@ impl Pacing {
         } else {
             Reason::Backoff
         };
-        self.hold_for(backoff, reason, now);
+        self.pause_for(backoff, reason, now);
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(failure.clone());
         backoff
@@ -145,9 +145,9 @@ impl Pacing {
     }
 
     /// No attempt for this long, nor before the platform allows one.
-    pub(crate) fn hold_for(&mut self, wait: Backoff, reason: Reason, now: Duration) {
+    pub(crate) fn pause_for(&mut self, wait: Backoff, reason: Reason, now: Duration) {
         let until = |wait: Duration| now.saturating_add(wait).max(self.not_before);
-        self.hold = Hold {
+        self.pause = Pause {
             serving: until(wait.serving),
             without: until(wait.without),
             reason,

@@ -99,20 +99,20 @@ impl Sharing {
     }
 
     /// The lease of this tier has ended.
-    pub(crate) fn has_released(&mut self, tier: Tier) {
-        self.owed(tier).has_released();
-        self.release_failed(tier);
+    pub(crate) fn released(&mut self, tier: Tier) {
+        self.owed(tier).released();
+        self.release_done(tier);
     }
 
     /// While the store is bypassed, its lease isn't tried to be released again.
-    pub(crate) fn release_failed(&mut self, tier: Tier) {
+    pub(crate) fn release_done(&mut self, tier: Tier) {
         if tier == Tier::Shared {
             self.save_failed = false;
         }
     }
 
     /// A token came, from the platform or from a store.
-    pub(crate) fn has_token(&mut self) {
+    pub(crate) fn token_came(&mut self) {
         self.turn = Turn::Own;
         self.late_leases = 0;
     }
@@ -183,7 +183,11 @@ impl Sharing {
     }
 
     /// Another owner has the lease. How long to wait before asking again: it may be done long before its term ends.
-    pub(crate) fn is_contended(&mut self, policy: &RenewalPolicy, random: &mut Random) -> Duration {
+    pub(crate) fn wait_for_lease(
+        &mut self,
+        policy: &RenewalPolicy,
+        random: &mut Random,
+    ) -> Duration {
         let wait = doubled(policy.lease_poll, self.contended, policy.longest_poll());
         self.contended = self.contended.saturating_add(1);
         self.loaded_at = None;

@@ -79,12 +79,12 @@ impl TokenCache {
         if self.sharing.lease.is_some() {
             return self.fetch(now);
         }
-        let hold = self.pacing.hold();
+        let pause = self.pacing.pause();
         // A caller who wants another token waits for the cache that fetches one, as if there were none.
-        let others = matches!(hold.reason, Reason::Leased | Reason::Spacing);
-        let until = hold.until(serving && !(others && self.is_refreshing()));
+        let others = matches!(pause.reason, Reason::Leased | Reason::Spacing);
+        let until = pause.until(serving && !(others && self.is_refreshing()));
         if now.monotonic < until {
-            return self.wait_or_load(now.at_monotonic(until), hold.reason, serving, now);
+            return self.wait_or_load(now.at_monotonic(until), pause.reason, serving, now);
         }
         if !self.sharing.enabled {
             return self.fetch(now);

@@ -52,7 +52,7 @@ impl TokenCache {
         in_time: bool,
         now: Moment,
     ) {
-        let mut fresh = self.hold_grant(ticket, grant);
+        let mut fresh = self.held_of_grant(ticket, grant);
         if !fresh.is_usable_at(now) {
             if in_time {
                 self.fetch_failed(Failure::IssuedExpired(fresh.token), now);
@@ -99,7 +99,7 @@ impl TokenCache {
         self.rejected.contains(&fresh.fingerprint) || self.held.as_ref().is_some_and(unchanged)
     }
 
-    fn hold_grant(&self, ticket: &FetchTicket, grant: &Grant) -> Held {
+    fn held_of_grant(&self, ticket: &FetchTicket, grant: &Grant) -> Held {
         let sent = ticket.sent;
         let lifetime = grant.lifetime().unwrap_or_else(|| {
             let by_our_clock = unix(grant.token.expires_at()).saturating_sub(sent.wall);
@@ -127,13 +127,13 @@ impl TokenCache {
         });
         self.held = Some(Arc::new(fresh));
         self.refresh = Refresh::No;
-        self.pacing.has_token();
+        self.pacing.token_came();
         let spacing = Backoff {
             serving: self.policy.min_interval,
             without: self.policy.min_interval,
         };
         self.pacing
-            .hold_for(spacing, Reason::Spacing, now.monotonic);
+            .pause_for(spacing, Reason::Spacing, now.monotonic);
         let stored = self
             .sharing
             .lease
@@ -142,7 +142,7 @@ impl TokenCache {
         let replaces = stored.map(|stored| stored.fingerprint);
         self.sharing.offer(replaces);
         self.sharing.retry_now(now);
-        self.sharing.has_token();
+        self.sharing.token_came();
         // One that came late leaves the lease to the fetch that is under way.
         let fetching = |it: &InFlight| it.what == What::Fetch;
         if !self.in_flight.as_ref().is_some_and(fetching) {

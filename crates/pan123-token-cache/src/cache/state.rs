@@ -45,7 +45,7 @@ impl TokenCache {
             }
             (Reason::Backoff | Reason::RateLimited | Reason::MaybeIssued, Some(failure)) => {
                 // The store is loaded earlier than that, but the platform isn't asked.
-                let attempt_at = self.pacing.hold().until(false);
+                let attempt_at = self.pacing.pause().until(false);
                 let attempt_in = attempt_at.saturating_sub(now.monotonic);
                 Some(TokenError::Renewal {
                     failure: failure.clone(),

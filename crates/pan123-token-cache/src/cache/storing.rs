@@ -37,7 +37,7 @@ impl TokenCache {
             // It may have been granted.
             Call::Lease(owner, tier) => self.sharing.owed(tier).release(owner, now.monotonic),
             Call::Save(Tier::Shared) => self.sharing.save_failed(),
-            Call::Release(tier) => self.sharing.release_failed(tier),
+            Call::Release(tier) => self.sharing.release_done(tier),
             _ => {}
         }
         let (policy, random) = (&self.policy, &mut self.random);
@@ -72,7 +72,7 @@ impl TokenCache {
                 match (tier, &mut self.sharing.fallback) {
                     (Tier::Host, Some(fallback)) => {
                         let stored = stored.as_ref().map(|it| it.record.fingerprint());
-                        fallback.has_loaded(stored, now);
+                        fallback.loaded(stored, now);
                     }
                     _ => self.sharing.loaded_at = Some(now.monotonic),
                 }
@@ -94,7 +94,7 @@ impl TokenCache {
                 self.saved(&call, saved, asked, now);
             }
             // A store that is full ends leases all the same: that says nothing.
-            Answered::Release(call, Ok(())) => self.sharing.has_released(call.tier),
+            Answered::Release(call, Ok(())) => self.sharing.released(call.tier),
             Answered::Load(Load { tier }, Err(error)) => {
                 self.call_failed(Call::Load(tier), &error, asked, now);
             }
@@ -126,11 +126,11 @@ impl TokenCache {
         // What is held may say more by now.
         let held = self.held.as_ref().map(|held| held.record());
         if held.as_ref() == Some(&call.record) {
-            self.sharing.owed(call.tier).has_saved();
+            self.sharing.owed(call.tier).saved();
         }
         if let (Tier::Host, Some(fallback)) = (call.tier, &mut self.sharing.fallback) {
             // Also where it keeps a newer one: then that was adopted, or is of no use.
-            fallback.has_saved(self.held.as_ref().map(|held| held.fingerprint));
+            fallback.saved(self.held.as_ref().map(|held| held.fingerprint));
         }
     }
 
@@ -141,14 +141,16 @@ impl TokenCache {
                     owner: call.owner,
                     tier: call.tier,
                     ends: asked.after(call.term),
-                    stored: stored.clone().map(|stored| self.hold_stored(stored, asked)),
+                    stored: stored
+                        .clone()
+                        .map(|stored| self.held_of_record(stored, asked)),
                 });
                 self.sharing.contended = 0;
                 self.adopt(stored, call.tier, asked, now);
                 let needed = matches!(self.demand(now), Demand::Renewal { .. });
                 if needed && !self.sharing.takes_turn() {
                     self.sharing.end_lease(Duration::ZERO, now);
-                    self.hold_back(self.policy.longest_poll(), Reason::Leased, now);
+                    self.pause(self.policy.longest_poll(), Reason::Leased, now);
                 }
                 return;
             }
@@ -168,26 +170,26 @@ impl TokenCache {
                 (wait, stored, Reason::RateLimited)
             }
         };
-        let soon = self.sharing.is_contended(&self.policy, &mut self.random);
+        let soon = self.sharing.wait_for_lease(&self.policy, &mut self.random);
         self.adopt(stored, call.tier, asked, now);
-        let hold = Backoff {
+        let wait = Backoff {
             serving: wait.min(self.policy.backoff_cap_serving).max(soon),
             // A store that says "for no time" is not asked again in the same moment.
             without: wait.max(self.policy.lease_poll / 100).min(soon),
         };
-        self.pacing.hold_for(hold, reason, now.monotonic);
+        self.pacing.pause_for(wait, reason, now.monotonic);
     }
 
-    fn hold_back(&mut self, wait: Duration, reason: Reason, now: Moment) {
-        let hold = Backoff {
+    fn pause(&mut self, wait: Duration, reason: Reason, now: Moment) {
+        let wait = Backoff {
             serving: wait,
             without: wait,
         };
-        self.pacing.hold_for(hold, reason, now.monotonic);
+        self.pacing.pause_for(wait, reason, now.monotonic);
     }
 
     /// A stored token, as this cache would hold it.
-    fn hold_stored(&self, stored: Stored, asked: Moment) -> Held {
+    fn held_of_record(&self, stored: Stored, asked: Moment) -> Held {
         let left = stored.left_at(asked);
         let record = stored.record;
         let suspicion = if record.suspect {
@@ -216,7 +218,7 @@ impl TokenCache {
             self.restore(tier, now);
             return;
         };
-        let stored = self.hold_stored(stored, asked);
+        let stored = self.held_of_record(stored, asked);
         if !stored.is_usable_at(now) {
             return;
         }
@@ -231,7 +233,7 @@ impl TokenCache {
                 if mine.says_more_than(&theirs) {
                     self.sharing.offer_again();
                 } else {
-                    self.sharing.owed(tier).has_saved();
+                    self.sharing.owed(tier).saved();
                 }
                 if extended {
                     self.adopted();
@@ -268,11 +270,11 @@ impl TokenCache {
             self.refresh = Refresh::InsteadOf(stored.fingerprint);
         }
         self.held = Some(Arc::new(stored));
-        self.sharing.owed(tier).has_saved();
+        self.sharing.owed(tier).saved();
         if tier == Tier::Host {
             // It was fetched while the shared store was out.
             self.sharing.offer(None);
-            self.sharing.owed(Tier::Host).has_saved();
+            self.sharing.owed(Tier::Host).saved();
         }
         self.adopted();
     }
@@ -286,8 +288,8 @@ impl TokenCache {
             fingerprint,
             expires_at,
         });
-        self.pacing.has_token();
-        self.sharing.has_token();
+        self.pacing.token_came();
+        self.sharing.token_came();
     }
 
     /// A store that was emptied, or set back to an older token, gets the good one back.

@@ -46,12 +46,12 @@ impl HostFallback {
             .max(self.skip_until)
     }
 
-    pub(crate) fn has_loaded(&mut self, stored: Option<Fingerprint>, now: Moment) {
+    pub(crate) fn loaded(&mut self, stored: Option<Fingerprint>, now: Moment) {
         self.loaded_at = Some(now.monotonic);
         self.known = stored;
     }
 
-    pub(crate) fn has_saved(&mut self, saved: Option<Fingerprint>) {
+    pub(crate) fn saved(&mut self, saved: Option<Fingerprint>) {
         self.known = saved;
     }
 

@@ -84,7 +84,7 @@ impl Owed {
         self.unsaved.get_or_insert(Unsaved { replaces: None });
     }
 
-    pub(crate) fn has_saved(&mut self) {
+    pub(crate) fn saved(&mut self) {
         self.unsaved = None;
     }
 
@@ -99,7 +99,7 @@ impl Owed {
         });
     }
 
-    pub(crate) fn has_released(&mut self) {
+    pub(crate) fn released(&mut self) {
         self.unreleased = None;
     }
 }
