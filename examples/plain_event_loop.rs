@@ -9,7 +9,7 @@ mod http1;
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pan123_token::{
     BaseUrl, Cause, Credentials, FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES,
@@ -30,7 +30,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let operation = GetAccessToken::new(credentials).with_base_url(base_url);
     let clock = SystemClock::new();
     // Any number that differs between processes.
-    let mut cache = TokenCache::new(RenewalPolicy::default(), std::process::id().into())?;
+    let fitted = RenewalPolicy::default().fitted_to(Duration::from_secs(30))?;
+    let mut cache = TokenCache::new(fitted.policy, std::process::id().into())?;
     let mut exchange: Option<Exchange> = None;
 
     loop {
@@ -43,10 +44,14 @@ fn run() -> Result<(), Box<dyn Error>> {
         if cache.snapshot().wants_poll(clock.now())
             && let Action::Fetch(ticket) = cache.poll(clock.now())
         {
-            exchange = Some(Exchange::start(&operation, ticket)?);
+            exchange = Some(Exchange::start(
+                &operation,
+                ticket,
+                fitted.exchange_timeout,
+            )?);
         }
         while let Some(event) = cache.next_event() {
-            eprintln!("{event:?}");
+            eprintln!("{event}");
         }
         // Here the loop would go on for as long as the program does, and take the token whenever it makes an API call.
         if let Some(token) = cache.snapshot().token(clock.now()) {
@@ -64,13 +69,19 @@ fn run() -> Result<(), Box<dyn Error>> {
 /// An exchange on its way: what is still to be sent, and what has come.
 struct Exchange {
     ticket: FetchTicket,
+    begun: Instant,
+    timeout: Duration,
     socket: TcpStream,
     unsent: Vec<u8>,
     received: Vec<u8>,
 }
 
 impl Exchange {
-    fn start(operation: &GetAccessToken, ticket: FetchTicket) -> Result<Self, Box<dyn Error>> {
+    fn start(
+        operation: &GetAccessToken,
+        ticket: FetchTicket,
+        timeout: Duration,
+    ) -> Result<Self, Box<dyn Error>> {
         let request = operation.request();
         let host = request.uri().authority().ok_or("no host")?.clone();
         // On this host it takes no time; elsewhere a non-blocking connect is the system's `connect(2)`.
@@ -80,6 +91,8 @@ impl Exchange {
         let received = Vec::new();
         Ok(Self {
             ticket,
+            begun: Instant::now(),
+            timeout,
             socket,
             unsent,
             received,
@@ -88,6 +101,9 @@ impl Exchange {
 
     /// Does what can be done without waiting. The result, once there is one.
     fn advance(&mut self, operation: &GetAccessToken) -> Option<Result<Grant, FetchError>> {
+        if self.begun.elapsed() >= self.timeout {
+            return Some(Err(FetchError::Timeout(self.timeout)));
+        }
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => None,
             _ => Some(Err(FetchError::Body(Cause::from(&*error.to_string())))),

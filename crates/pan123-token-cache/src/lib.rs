@@ -12,7 +12,7 @@
 //! use std::time::Duration;
 //!
 //! use pan123_token::{AccessToken, FetchError, GetAccessToken, Grant};
-//! use pan123_token_cache::{Action, Clock, Event, StoreSession, TokenCache, TokenError};
+//! use pan123_token_cache::{Action, Clock, Event, RenewalPolicy, StoreSession, TokenCache, TokenError};
 //!
 //! /// A made-up single-threaded runtime.
 //! trait Runtime: Clock {
@@ -26,6 +26,8 @@
 //!     runtime: R,
 //!     operation: GetAccessToken,
 //!     cache: TokenCache,
+//!     /// From `RenewalPolicy::fitted_to`, as the cache's policy is: the machine waits a second longer for the report.
+//!     exchange_timeout: Duration,
 //!     /// With a cache that is `sharing()`.
 //!     store: Option<StoreSession>,
 //! }
@@ -37,13 +39,14 @@
 //!         loop {
 //!             let now = self.runtime.now();
 //!             let snapshot = self.cache.snapshot();
-//!             // A due renewal is worth one step, but never worth a wait.
+//!             // This runtime has one thread, so that a caller makes a renewal that is due; it doesn't wait for a later one.
+//!             // With a second thread or task, hand the token out and renew there.
 //!             if let (Some(token), false) = (snapshot.token(now), snapshot.wants_poll(now)) {
 //!                 return Ok(token.clone());
 //!             }
 //!             match self.cache.poll(now) {
 //!                 Action::Fetch(ticket) => {
-//!                     let result = self.runtime.exchange(&self.operation, ticket.timeout());
+//!                     let result = self.runtime.exchange(&self.operation, self.exchange_timeout);
 //!                     self.cache.fetched(ticket, result, self.runtime.now());
 //!                 }
 //!                 Action::Store(step) => {
@@ -73,7 +76,7 @@
 //! #
 //! # use std::cell::{Cell, RefCell};
 //! # use pan123_token::{Credentials, http};
-//! # use pan123_token_cache::{Moment, RenewalPolicy};
+//! # use pan123_token_cache::Moment;
 //! # struct MadeUp { now: std::sync::Mutex<Moment>, asked: std::sync::atomic::AtomicU32, log: std::sync::Mutex<Vec<String>> }
 //! # impl Clock for MadeUp { fn now(&self) -> Moment { *self.now.lock().unwrap() } }
 //! # impl Runtime for MadeUp {
@@ -88,6 +91,9 @@
 //! #     fn sleep(&self, time: Duration) { let mut now = self.now.lock().unwrap(); *now = now.after(time); }
 //! #     fn log(&self, event: &Event) { self.log.lock().unwrap().push(event.to_string()); }
 //! # }
+//! let fitted = RenewalPolicy::default().fitted_to(Duration::from_secs(30))?;
+//! let cache = TokenCache::new(fitted.policy, 7)?; // a seed of your own
+//! # let exchange_timeout = fitted.exchange_timeout;
 //! # let mut driver = Driver {
 //! #     runtime: MadeUp {
 //! #         now: std::sync::Mutex::new(Moment { wall: Duration::from_secs(1_740_124_117), monotonic: Duration::ZERO }),
@@ -95,7 +101,8 @@
 //! #         log: Vec::new().into(),
 //! #     },
 //! #     operation: GetAccessToken::new(Credentials::new("id", "secret").unwrap()),
-//! #     cache: TokenCache::new(RenewalPolicy::default(), 7).unwrap(),
+//! #     cache,
+//! #     exchange_timeout,
 //! #     store: None,
 //! # };
 //! # assert!(driver.token(Duration::ZERO).is_err());
@@ -104,6 +111,7 @@
 //! # assert_eq!(driver.runtime.asked.load(std::sync::atomic::Ordering::Relaxed), 2);
 //! # let log = driver.runtime.log.lock().unwrap();
 //! # assert!(log[0].starts_with("rate limited") && log[1].starts_with("renewal failed") && log[2].starts_with("token renewed"), "{log:#?}");
+//! # Ok::<(), pan123_token_cache::PolicyError>(())
 //! ```
 //!
 //! # Concepts
@@ -115,27 +123,35 @@
 //! ```text
 //! Is an action under way? ──────────── yes ──► Wait: Fetching, Storing
 //!    │ no
-//! Is a store call pending? ─────────── yes ──► Store: save, then release
+//! Is a store call pending? ─────────── yes ──► Store: load, save, then release
 //!    │ no
 //! Is there a demand? The token is
 //! missing, expired, due, or rejected
 //! and old enough; or a refresh is      no  ──► Wait: Fresh, Suspect, MaybeIssued, StoreDown
 //! wanted. ─────────────────────────────────►   (and now and then Store: load)
 //!    │ yes
-//! Is the lease held, or is there no
-//! store, or is it bypassed? ────────── yes ──► Fetch ──► then Store: save, release
+//! Is the lease held? ───────────────── yes ──► Fetch ──► then Store: save, release
 //!    │ no
 //! Spacing, backoff, a rate limit,
 //! another's lease? ─────────────────── yes ──► Wait: Spacing, Backoff, RateLimited, Leased
 //!    │ no                                      (and now and then Store: load)
+//! Is there no store? ───────────────── yes ──► Fetch
+//!    │ no
+//! Is the store down, and is it too
+//! early to bypass it? ──────────────── yes ──► Wait: StoreDown, then Store: load
+//!    │ no
 //! Store: load ──────── a newer token ────────► adopted: no demand any more
-//!    │ none
+//!    │ none, or the store is bypassed
+//! Is it bypassed, and there is no
+//! store of the host? ───────────────── yes ──► Fetch
+//!    │ no
 //! Store: lease ──┬──── granted ──────────────► Fetch, at the next poll
 //!                └──── held, cooling down ───► Wait: Leased, Spacing, RateLimited
 //! ```
 //!
-//! Spacing and backoff hold without a store as well. A store that fails leads to `Wait: StoreDown`, and after a while
-//! around the store.
+//! Load and lease go to the shared store ([`Tier::Shared`]), and while that is bypassed to the host's ([`Tier::Host`]),
+//! where there is one. A process that failed by itself gives the first lease that it is granted back, so that others go
+//! first.
 //!
 //! ## What happens when an API call is refused with the token
 //!
