@@ -1,47 +1,98 @@
-//! What the command was asked to do: options, and the environment that stands for them.
+//! What the command was asked to do.
 
 #![allow(
     clippy::doc_markdown,
     reason = "the comments on options are the text of --help"
 )]
 
-use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
-use crate::failure::Failure;
-use crate::output;
+use crate::api::{Data, Target};
 
 #[derive(Parser)]
 #[command(
     name = "pan123-token",
     version,
-    about = "Gets access tokens of the 123pan open platform",
-    after_help = "Credentials: PAN123_CLIENT_ID and PAN123_CLIENT_SECRET in the environment, or --client-id and \
-                  --client-secret-file.\n\
-                  Exit codes: 0 done, 1 nothing stored (status), 64 usage, 69 unavailable, 70 internal error, 74 can't \
-                  write or reach the store, 75 rate limited, 76 not an answer of the API, 77 refused."
+    about = "Gets access tokens of the 123pan open platform, and calls its API with them",
+    after_help = "Credentials: PAN123_CLIENT_ID in the environment, or --client-id; PAN123_CLIENT_SECRET or \
+                  PAN123_CLIENT_SECRET_FILE, or --client-secret-file.\n\
+                  PAN123_BASE_URL, PAN123_TOKEN_STORE, PAN123_CA_FILE, PAN123_STORE_CA_FILE and PAN123_INSECURE_HTTP=1 stand \
+                  for the options of those names.\n\
+                  \n\
+                  Examples:\n  \
+                    pan123-token api /api/v1/user/info\n  \
+                    pan123-token get --format header | curl -H @- https://open-api.123pan.com/api/v1/user/info\n  \
+                    pan123-token get --emulate\n\
+                  \n\
+                  Exit codes: 0 done, 1 nothing stored that can be used (status), 64 usage, 69 unavailable, 70 internal error, \
+                  74 can't write or reach the store, 75 rate limited, 76 not an answer of the API, 77 refused; 130 and 143 after \
+                  SIGINT and SIGTERM."
 )]
-struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Print a token on stdout, and all else on stderr
+    #[command(after_help = "\
+Examples:
+  TOKEN=$(pan123-token get)
+  pan123-token get --format header | curl -H @- https://open-api.123pan.com/api/v1/user/info
+  eval \"$(pan123-token get --format env)\"
+  pan123-token get --format json | jq -r .expiresAt
+  pan123-token get --client-secret-file /run/secrets/pan123 --store file:/var/lib/pan123")]
     Get(Get),
-    /// Say what is stored, until when it lives, and when it is renewed; never the token
+    /// Make one API call with the token, and print the body of the reply. If the token was refused, the call is made once
+    /// more with another
+    #[command(
+        override_usage = "pan123-token api [OPTIONS] [METHOD] PATH",
+        after_help = "\
+The exit code is 0 where the code in the body is 0, 75 for 429, 69 for HTTP 408 and 5xx, 76 where the body is no answer of
+the API, and 77 for any other code.
+
+Examples:
+  pan123-token api /api/v1/user/info
+  pan123-token api '/api/v2/file/list?parentFileId=0&limit=10' | jq .data
+  pan123-token api POST /upload/v1/file/mkdir --data '{\"name\":\"new\",\"parentID\":0}'
+  make-request | pan123-token api POST /api/v1/share/create --data @-"
+    )]
+    Api(Api),
+    /// Say what is stored, until when it lives, when it is renewed, and who fetches; never the token
+    #[command(after_help = "\
+The exit code is 1 where nothing is stored, and where what is stored has expired.
+
+Examples:
+  pan123-token status
+  pan123-token status --format json | jq .secondsLeft")]
     Status(Status),
-    /// Tell the store that the platform refused a token: it, or its whole header line, is read from stdin
+    /// Tell the store that the platform refused a token, which is read from stdin in any form that get prints
+    #[command(after_help = "\
+Example:
+  printf %s \"$TOKEN\" | pan123-token reject")]
     Reject(Reject),
     /// Run an emulator of the platform, until SIGTERM or SIGINT
     #[cfg(feature = "emulator")]
     Emulate(crate::emulate::Arguments),
+    /// Print a script that completes this command's words in a shell
+    #[command(after_help = "\
+Example:
+  pan123-token completions bash > ~/.local/share/bash-completion/completions/pan123-token")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "\
+Example:
+  pan123-token man > ~/.local/share/man/man1/pan123-token.1")]
+    Man,
 }
 
 #[derive(Args)]
@@ -59,9 +110,30 @@ pub(crate) struct Get {
     #[arg(long, conflicts_with_all = ["client_id", "client_secret_file", "base_url", "ca_file"])]
     pub(crate) emulate: bool,
 
-    /// A file that holds the client secret; - is stdin [default: the secret in PAN123_CLIENT_SECRET]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) secret: Secret,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Args)]
+pub(crate) struct Api {
+    /// The path of the call, such as /api/v1/user/info, or a whole URL, if it is the base URL's own; or else the method, and
+    /// then the path. Without a method it is GET, or POST where there is data
+    #[arg(value_name = "METHOD|PATH", value_parser = Target::parse)]
+    pub(crate) first: Target,
+
+    /// The path, where there is a method before it
+    #[arg(value_name = "PATH", value_parser = Target::parse)]
+    pub(crate) second: Option<Target>,
+
+    /// What to send: @FILE, @- for stdin, or JSON as it is
+    #[arg(long, value_name = "@FILE", value_parser = Data::parse)]
+    pub(crate) data: Option<Data>,
+
+    #[command(flatten)]
+    pub(crate) secret: Secret,
 
     #[command(flatten)]
     pub(crate) place: Place,
@@ -83,6 +155,15 @@ pub(crate) struct Reject {
     pub(crate) place: Place,
 }
 
+/// Where the client secret is.
+#[derive(Args)]
+pub(crate) struct Secret {
+    /// A file that holds the client secret; - is stdin [default: the secret in PAN123_CLIENT_SECRET, or the file that
+    /// PAN123_CLIENT_SECRET_FILE names]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+}
+
 /// Whose token is meant, of which platform, and where it is kept.
 #[derive(Args)]
 pub(crate) struct Place {
@@ -94,7 +175,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
 
-    /// Allow http to any host: the client secret then crosses the network in the clear
+    /// Allow http to any host: the client secret then crosses the network in the clear [or PAN123_INSECURE_HTTP=1]
     #[arg(long)]
     pub(crate) insecure_http: bool,
 
@@ -112,19 +193,25 @@ pub(crate) struct Place {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
-    /// Trust the certificates in this file, and no others
+    /// For the platform, trust the certificates in this file, and no others [default: PAN123_CA_FILE, or Mozilla's]
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
+
+    /// The same for the store [default: PAN123_STORE_CA_FILE, or Mozilla's]
+    #[arg(long, value_name = "PEM")]
+    pub(crate) store_ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// The token alone
     Raw,
-    /// The header line that an API call carries
+    /// The two header lines that an API call carries, for curl -H @-
     Header,
     /// A JSON object; errors, too
     Json,
+    /// PAN123_ACCESS_TOKEN=… and PAN123_EXPIRES_AT=…, for eval and for files of variables
+    Env,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -149,69 +236,6 @@ impl Format {
     }
 }
 
-/// `None` where help was asked for, and printed.
-pub(crate) fn parse() -> Result<Option<Command>, Failure> {
-    match Arguments::try_parse() {
-        Ok(arguments) => Ok(Some(arguments.command)),
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            ) =>
-        {
-            output::stdout(&error.render().to_string())?;
-            Ok(None)
-        }
-        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Err(Failure::usage("no command given; see pan123-token --help"))
-        }
-        Err(error) => Err(Failure::usage(usage_line(&error))),
-    }
-}
-
-/// What is wrong with the command line. A value that was given is not repeated: it may be a secret at the wrong place.
-fn usage_line(error: &clap::Error) -> String {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(&**text),
-        _ => None,
-    };
-    let given = context(ContextKind::InvalidArg).unwrap_or_default();
-    let line = match error.kind() {
-        ErrorKind::UnknownArgument if given.starts_with("--") => {
-            let name = given.split('=').next().unwrap_or_default();
-            format!("unexpected argument '{name}'")
-        }
-        ErrorKind::UnknownArgument | ErrorKind::TooManyValues => {
-            let hint = if std::env::args_os().nth(1).is_some_and(|it| it == "reject") {
-                "; the token is read from stdin"
-            } else {
-                ""
-            };
-            format!("unexpected argument{hint}")
-        }
-        ErrorKind::InvalidSubcommand => "no such command".to_owned(),
-        ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
-            Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
-                format!("'{given}' takes one of {}", valid.join(", "))
-            }
-            _ => format!("a value is missing for '{given}'"),
-        },
-        ErrorKind::ValueValidation => {
-            let why = error.source().map(ToString::to_string);
-            format!("a wrong value for '{given}': {}", why.unwrap_or_default())
-        }
-        _ => first_paragraph(&error.render().to_string()),
-    };
-    format!("{line}; see pan123-token --help")
-}
-
-/// clap's, without its mark.
-fn first_paragraph(text: &str) -> String {
-    let lines = text.lines().take_while(|line| !line.trim().is_empty());
-    let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
-    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
-}
-
 fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
     text.parse()
         .ok()
@@ -220,19 +244,4 @@ fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
             (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(timeout)
         })
         .ok_or("a number of seconds from 0.001 to 86400")
-}
-
-/// The option's value, or else the environment's; empty is as good as none.
-pub(crate) fn option_or_env(option: Option<&str>, name: &str) -> Result<Option<String>, Failure> {
-    let value = match option {
-        Some(value) => value.to_owned(),
-        None => match std::env::var(name) {
-            Ok(value) => value,
-            Err(std::env::VarError::NotPresent) => return Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => {
-                return Err(Failure::usage(format_args!("{name} is not UTF-8")));
-            }
-        },
-    };
-    Ok(Some(value).filter(|value| !value.is_empty()))
 }

@@ -1,52 +1,76 @@
 //! Where the client ID and the client secret come from.
 
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pan123_token_ureq::Credentials;
 use zeroize::Zeroizing;
 
-use crate::arguments::{Get, option_or_env};
+use crate::arguments::{Place, Secret};
+use crate::environment::{option_or_env, path_or_env};
 use crate::failure::Failure;
+use crate::files;
 
-pub(crate) fn read(arguments: &Get) -> Result<Credentials, Failure> {
-    let client_id = arguments.place.client_id()?;
-    let client_secret = match &arguments.client_secret_file {
-        Some(path) => read_secret(path)?,
-        None => option_or_env(None, "PAN123_CLIENT_SECRET")?
-            .map(Zeroizing::new)
-            .ok_or_else(|| {
-                Failure::credentials(
-                    "no client secret: set PAN123_CLIENT_SECRET, or give --client-secret-file",
-                )
-            })?,
+pub(crate) fn read(secret: &Secret, place: &Place) -> Result<Credentials, Failure> {
+    let client_id = place.client_id()?;
+    let client_secret = match secret.source()? {
+        Source::Environment(secret) => secret,
+        Source::File(path) => read_secret(&path, place.timeout)?,
     };
     Credentials::new(client_id, &**client_secret).map_err(Failure::credentials)
 }
 
-/// The file's content without the line break at its end. Waits as long as the file does, where it is a pipe.
-fn read_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
+enum Source {
+    Environment(Zeroizing<String>),
+    File(PathBuf),
+}
+
+impl Secret {
+    fn source(&self) -> Result<Source, Failure> {
+        if let Some(path) = &self.client_secret_file {
+            return Ok(Source::File(path.clone()));
+        }
+        if let Some(secret) = option_or_env(None, "PAN123_CLIENT_SECRET")? {
+            return Ok(Source::Environment(Zeroizing::new(secret)));
+        }
+        let path = path_or_env(None, "PAN123_CLIENT_SECRET_FILE");
+        path.map(Source::File).ok_or_else(|| {
+            Failure::credentials(
+                "no client secret: set PAN123_CLIENT_SECRET, or give --client-secret-file",
+            )
+        })
+    }
+
+    /// Whether it is read from stdin.
+    pub(crate) fn is_on_stdin(&self) -> bool {
+        matches!(self.source(), Ok(Source::File(path)) if is_stdin(&path))
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// The file's content without the line break at its end.
+fn read_secret(path: &Path, timeout: Duration) -> Result<Zeroizing<String>, Failure> {
     let failed = |error: &dyn Display| {
         Failure::credentials(format_args!(
             "can't read the client secret from {}: {error}",
             path.display()
         ))
     };
-    // A little more than a secret may have, so that a longer one is refused and not cut. It never grows.
-    let limit = Credentials::MAX_BYTES + 3;
-    let mut secret = Zeroizing::new(Vec::with_capacity(limit));
-    let read = if path == Path::new("-") {
-        io::stdin().take(limit as u64).read_to_end(&mut secret)
+    // A mark and a line break may stand around it.
+    let limit = Credentials::MAX_BYTES + 5;
+    let secret = if is_stdin(path) {
+        // Someone may be typing it.
+        files::read_to_end(io::stdin(), limit)
     } else {
-        File::open(path)
-            .map_err(|error| failed(&error))?
-            .take(limit as u64)
-            .read_to_end(&mut secret)
+        files::read(path, limit, timeout)
     };
-    read.map_err(|error| failed(&error))?;
-    if secret.len() == limit {
+    let secret = secret.map_err(|error| failed(&error))?;
+    if secret.len() > limit {
         return Err(failed(&format_args!(
             "it has more than {} bytes",
             Credentials::MAX_BYTES

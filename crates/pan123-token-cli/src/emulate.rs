@@ -2,7 +2,6 @@
 
 mod arguments;
 mod clients;
-mod signals;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -14,10 +13,11 @@ use pan123_token_ureq::{AgentBuilder, BaseUrl, Credentials};
 pub(crate) use self::arguments::Arguments;
 use self::arguments::Order;
 use self::clients::Client;
-use self::signals::Signals;
 use crate::arguments::Get;
 use crate::failure::Failure;
-use crate::place::Warnings;
+use crate::signals::{Signals, Stop};
+use crate::tokens::Tokens;
+use crate::warnings::Warnings;
 use crate::{get, output};
 
 /// Runs until a signal asks it to end.
@@ -118,15 +118,15 @@ fn random(of: &str) -> u64 {
 }
 
 /// `get`, of an emulator that lives as long as this takes. Nothing is kept: its tokens are good for no other.
-pub(crate) fn get(arguments: &Get) -> Result<(), Failure> {
+pub(crate) fn get(arguments: &Get, stop: &Stop, warnings: &Warnings) -> Result<(), Failure> {
     let emulator = Emulator::builder()
         .start()
         .map_err(|error| Failure::listen(&error))?;
     let credentials =
         Credentials::new(CLIENT_ID, CLIENT_SECRET).map_err(|_| Failure::internal())?;
     let base_url: BaseUrl = emulator.url().parse().map_err(|_| Failure::internal())?;
-    let agent = AgentBuilder::default().no_proxy().build();
-    let agent = agent.map_err(Failure::usage)?;
-    let warnings = Warnings::default();
-    get::get(arguments, credentials, base_url, agent, None, &warnings)
+    let agent = AgentBuilder::default().no_proxy();
+    let place = &arguments.place;
+    let tokens = Tokens::new(place, credentials, base_url, agent, None, stop, warnings)?;
+    get::print_token(arguments, &tokens, warnings)
 }

@@ -3,22 +3,27 @@
 //! | exit | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | `status`: nothing stored |
+//! | 1 | `status`: nothing stored that can be used |
 //! | 64 | usage: bad option, missing or unusable credentials or URL |
 //! | 69 | unavailable: no connection, TLS failure, timeout, connection lost in the body, 5xx |
 //! | 70 | internal error (a bug of ours) |
-//! | 74 | could not write stdout, bind the emulator's address, or reach a store that the command is about |
+//! | 74 | could not write stdout, bind the emulator's address, reach a store that the command is about, or use a store that is misconfigured |
 //! | 75 | rate limited: try later |
 //! | 76 | the answer was not the API's, or unusable |
 //! | 77 | the API refused (any other code) |
+//! | 130, 143 | ended by SIGINT or SIGTERM |
 
 use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
 use pan123_token_ureq::pan123_token::Cause;
-use pan123_token_ureq::{ErrorKind, Failure as Renewal, FetchError, ResponseError, TokenError};
+use pan123_token_ureq::{
+    AccessToken, ErrorKind, Failure as Renewal, FetchError, OffsetDateTime, ResponseError,
+    TokenError,
+};
 use serde_json::{Map, Value};
+use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::Format;
 use crate::output;
@@ -97,6 +102,62 @@ impl Failure {
         ))
     }
 
+    /// Of a token that had expired by the clock of the server that sent it.
+    pub(crate) fn issued_expired(token: &AccessToken, date: OffsetDateTime) -> Self {
+        let shown = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+        Self::new(
+            76,
+            "malformed",
+            format_args!(
+                "the platform sent a token that has already expired by its own clock (expires at {}, sent at {}); report it \
+                 to the platform's support",
+                shown(token.expires_at()),
+                shown(date)
+            ),
+        )
+    }
+
+    /// Of an API call that brought no reply, or one that broke off.
+    pub(crate) fn no_reply(error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::TimedOut => "timeout",
+            io::ErrorKind::InvalidData => "tls",
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => "connect",
+            _ => "body",
+        };
+        let advice = match kind {
+            "connect" | "tls" => {
+                "check the network, the base URL, any proxy and the trusted certificates"
+            }
+            _ => "it may have reached the platform, so look before you repeat it",
+        };
+        Self::new(
+            69,
+            kind,
+            format_args!("no whole reply to the call: {error}; {advice}"),
+        )
+    }
+
+    /// Of an API call that was refused without a word.
+    pub(crate) fn refused(line: impl Display) -> Self {
+        Self::new(77, "refused", line)
+    }
+
+    /// Of a reply to an API call that is no success.
+    pub(crate) fn reply(error: ResponseError) -> Self {
+        let refused = error.kind() == ErrorKind::Refused;
+        let failure = Self::from(FetchError::Response(error));
+        if !refused {
+            return failure;
+        }
+        // The core's words are about the request for a token.
+        let line = failure.line.replace(
+            "; check the client ID and secret, or ask the platform's support",
+            "",
+        );
+        Self { line, ..failure }
+    }
+
     #[cfg(feature = "emulator")]
     pub(crate) fn listen(error: &io::Error) -> Self {
         Self::new(
@@ -145,7 +206,7 @@ impl Failure {
                 response
                     .and_then(ResponseError::retry_after)
                     .or(self.retry_after)
-                    .map(|wait| wait.as_secs().into()),
+                    .map(|wait| seconds(wait).into()),
             ),
         ];
         for (name, value) in fields {
@@ -155,6 +216,12 @@ impl Failure {
         }
         Map::from_iter([("error".to_owned(), Value::from(error))]).into()
     }
+}
+
+/// As the line beside it shows it.
+fn seconds(wait: Duration) -> u64 {
+    let rounded = wait + Duration::from_millis(500);
+    rounded.as_secs().max(u64::from(!wait.is_zero()))
 }
 
 impl From<FetchError> for Failure {

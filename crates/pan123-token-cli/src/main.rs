@@ -1,27 +1,42 @@
 //! `pan123-token`: access tokens of the 123pan open platform for shell scripts.
 //!
-//! `get` prints a token on stdout and everything else on stderr; `status` and `reject` are about the stored one; `emulate`
-//! runs an emulator of the platform. Credentials come from the environment or from a file, never as an argument, which `ps`
-//! would show. What the exit codes mean stands in [`failure`].
+//! `get` prints a token on stdout and everything else on stderr, `api` makes a call with one; `status` and `reject` are
+//! about the stored one; `emulate` runs an emulator of the platform. Credentials come from the environment or from a file,
+//! never as an argument, which `ps` would show. What the exit codes mean stands in [`failure`].
 
+mod api;
 mod arguments;
+mod completions;
 mod credentials;
 #[cfg(feature = "emulator")]
 mod emulate;
+mod environment;
 mod failure;
+mod files;
 mod get;
 mod output;
 mod place;
+mod process;
 mod reject;
+mod signals;
 mod status;
+mod store;
+mod stored_token;
+mod tokens;
+mod usage;
+mod warnings;
+mod watched_store;
 
 use std::panic;
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Format};
+use clap::CommandFactory as _;
+
+use crate::arguments::{Arguments, Command, Format};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    process::keep_memory_private();
     // What a panic says may repeat a secret that it was about.
     panic::set_hook(Box::new(|_| {}));
     let format = Format::asked_for(std::env::args_os());
@@ -37,13 +52,16 @@ fn main() -> ExitCode {
 
 /// The exit code, where it went well.
 fn run() -> Result<u8, Failure> {
-    match arguments::parse()? {
+    match usage::parse()? {
         None => {}
         Some(Command::Get(arguments)) => get::run(&arguments)?,
+        Some(Command::Api(arguments)) => api::run(&arguments)?,
         Some(Command::Status(arguments)) => return status::run(&arguments),
         Some(Command::Reject(arguments)) => reject::run(&arguments)?,
         #[cfg(feature = "emulator")]
         Some(Command::Emulate(arguments)) => emulate::run(&arguments)?,
+        Some(Command::Completions { shell }) => completions::run(Arguments::command(), shell)?,
+        Some(Command::Man) => completions::man(Arguments::command())?,
     }
     Ok(0)
 }

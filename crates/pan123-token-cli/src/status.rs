@@ -1,42 +1,129 @@
-//! `status`: what is stored; never the token.
+//! `status`: what is stored, who may fetch, and what is wrong; never the token.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use pan123_token_cache::{Clock, RenewalPolicy, Stored, SystemClock};
+use pan123_token_cache::{Clock, LeaseRecord, Moment, RenewalPolicy, Stored, SystemClock};
 use pan123_token_ureq::OffsetDateTime;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::{Report, Status};
 use crate::failure::Failure;
 use crate::output;
-use crate::place::Warnings;
+use crate::store::not_writable;
+use crate::stored_token::{StoredToken, replaced_when};
+use crate::warnings::Warnings;
 
-/// How it ends where nothing is stored.
+/// How it ends where nothing is stored that can be used. A token that has expired is as good as none: a store that forgets
+/// by itself, as Redis does, doesn't have it any more.
 const NOTHING: u8 = 1;
 
 /// Returns the exit code.
 pub(crate) fn run(arguments: &Status) -> Result<u8, Failure> {
     let warnings = Warnings::default();
-    let session = arguments.place.session(&warnings)?;
+    let (session, folder) = arguments.place.session(&warnings)?;
     let now = SystemClock::new().now();
     let stored = session.load().map_err(Failure::store)?;
-    let left = stored.as_ref().map(|stored| stored.left_at(now));
-    let report = match (&stored, arguments.format) {
-        (None, Report::Text) => "nothing is stored\n".to_owned(),
-        (None, Report::Json) => format!("{}\n", json!({ "stored": false })),
-        (Some(stored), format) => {
-            let report = Facts::of(stored, left.unwrap_or_default());
-            match format {
-                Report::Text => report.text(),
-                Report::Json => format!("{}\n", report.json()),
-            }
-        }
+    let token = stored.map(|stored| Facts::of(stored, now));
+    let lease = session.lease_record();
+    let usable = token.as_ref().is_some_and(|token| token.usable);
+    let mut trouble = Vec::new();
+    if arguments.format == Report::Json {
+        // They are part of what is asked for; elsewhere they are warnings.
+        trouble = warnings.take();
+    }
+    trouble.extend(folder.and_then(|folder| not_writable(&folder)));
+    trouble.extend(lease.as_ref().err().map(ToString::to_string));
+    let whole = Whole {
+        token,
+        lease: lease.ok().flatten().filter(is_worth_a_line),
+        now,
+        trouble,
     };
-    output::stdout(&report)?;
+    output::stdout(&match arguments.format {
+        Report::Text => whole.text(),
+        Report::Json => format!("{}\n", whole.json()),
+    })?;
     warnings.say();
-    Ok(if stored.is_some() { 0 } else { NOTHING })
+    Ok(if usable { 0 } else { NOTHING })
+}
+
+/// That two fetches lie a moment apart is no more than usual.
+fn is_worth_a_line(lease: &LeaseRecord) -> bool {
+    let spacing = RenewalPolicy::default().min_interval;
+    !matches!(lease, LeaseRecord::CoolingDown(wait) if *wait <= spacing)
+}
+
+struct Whole {
+    token: Option<Facts>,
+    lease: Option<LeaseRecord>,
+    now: Moment,
+    trouble: Vec<String>,
+}
+
+impl Whole {
+    fn text(&self) -> String {
+        let mut text = match &self.token {
+            Some(token) => token.text(),
+            None => "nothing is stored\n".to_owned(),
+        };
+        match self.lease {
+            Some(LeaseRecord::Held(wait)) => line(
+                &mut text,
+                "lease",
+                &format!(
+                    "a process has it, and fetches, for {} at the most",
+                    rough(wait)
+                ),
+            ),
+            Some(LeaseRecord::CoolingDown(wait)) => line(
+                &mut text,
+                "cooldown",
+                &format!(
+                    "no process may fetch until {} (in {})",
+                    self.date_after(wait),
+                    rough(wait)
+                ),
+            ),
+            None => {}
+        }
+        for trouble in &self.trouble {
+            line(&mut text, "trouble", trouble);
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let mut object = match &self.token {
+            Some(token) => token.json(),
+            None => json!({ "stored": false, "usable": false }),
+        };
+        match self.lease {
+            Some(LeaseRecord::Held(wait)) => {
+                object["leaseSecondsLeft"] = seconds(wait).into();
+                object["leaseUntil"] = self.date_after(wait).into();
+            }
+            Some(LeaseRecord::CoolingDown(wait)) => {
+                object["cooldownSecondsLeft"] = seconds(wait).into();
+                object["cooldownUntil"] = self.date_after(wait).into();
+            }
+            None => {}
+        }
+        if !self.trouble.is_empty() {
+            object["trouble"] = self.trouble.clone().into();
+        }
+        object
+    }
+
+    fn date_after(&self, wait: Duration) -> String {
+        let then = time::Duration::try_from(self.now.wall + wait).unwrap_or_default();
+        // To the second, as all else here.
+        let then = time::Duration::seconds(then.whole_seconds());
+        OffsetDateTime::UNIX_EPOCH
+            .checked_add(then)
+            .map_or_else(String::new, date)
+    }
 }
 
 struct Facts {
@@ -47,66 +134,85 @@ struct Facts {
     renewal_due: String,
     left: Duration,
     until_renewal: Duration,
+    usable: bool,
     suspect: bool,
+    /// As a suspect.
+    replaceable_in: Duration,
     forced: u32,
+    maybe_issued: u32,
 }
 
 impl Facts {
-    fn of(stored: &Stored, left: Duration) -> Self {
-        let record = &stored.record;
+    fn of(stored: Stored, now: Moment) -> Self {
+        let record = stored.record.clone();
+        let left = stored.left_at(now);
         let window = RenewalPolicy::default().window(record.lifetime);
-        let date = |date: OffsetDateTime| date.format(&Rfc3339).unwrap_or_default();
-        let until_renewal = left.saturating_sub(window);
         let expires_at = record.token.expires_at();
+        let token = StoredToken::new(stored, now);
         Self {
             fingerprint: record.fingerprint().to_string(),
             expires_at: date(expires_at),
             issued_at: date(record.issued_at),
             renewal_due: date(expires_at.saturating_sub(signed(window))),
             left,
-            until_renewal,
+            until_renewal: left.saturating_sub(window),
+            usable: token.is_usable(),
             suspect: record.suspect,
+            replaceable_in: token.replaceable_in(),
             forced: record.forced,
+            maybe_issued: record.maybe_issued,
         }
     }
 
     fn text(&self) -> String {
         let mut text = String::new();
-        let mut line = |name: &str, value: String| {
-            let _ = writeln!(text, "{name:<12} {value}");
+        let when = |left: Duration, now: &str| {
+            if left.is_zero() {
+                now.to_owned()
+            } else {
+                format!("in {}", rough(left))
+            }
         };
-        line("fingerprint", self.fingerprint.clone());
-        line("issued", self.issued_at.clone());
+        let expires = if self.usable || self.left.is_zero() {
+            when(self.left, "expired")
+        } else {
+            format!("{}, and counts as expired", when(self.left, ""))
+        };
+        let due = when(self.until_renewal, "now");
+        let suspect = if self.suspect {
+            let replaced = replaced_when(self.replaceable_in);
+            format!("yes: an API call was refused with it; {replaced}")
+        } else {
+            "no".to_owned()
+        };
+        line(&mut text, "fingerprint", &self.fingerprint);
+        line(&mut text, "issued", &self.issued_at);
         line(
+            &mut text,
             "expires",
-            if self.left.is_zero() {
-                format!("{} (over)", self.expires_at)
-            } else {
-                format!("{} (in {})", self.expires_at, rough(self.left))
-            },
+            &format!("{} ({expires})", self.expires_at),
         );
         line(
+            &mut text,
             "renewal due",
-            if self.until_renewal.is_zero() {
-                format!("{} (now)", self.renewal_due)
-            } else {
-                format!("{} (in {})", self.renewal_due, rough(self.until_renewal))
-            },
+            &format!("{} ({due})", self.renewal_due),
         );
-        line(
-            "suspect",
-            if self.suspect {
-                "yes: an API call was refused with it".to_owned()
-            } else {
-                "no".to_owned()
-            },
-        );
+        line(&mut text, "suspect", &suspect);
+        if self.forced > 0 {
+            let forced = format!("{} consecutive renewals, because of refusals", self.forced);
+            line(&mut text, "forced", &forced);
+        }
+        if self.maybe_issued > 0 {
+            let lost = format!("{} attempts may have cost a token", self.maybe_issued);
+            line(&mut text, "lost", &lost);
+        }
         text
     }
 
-    fn json(&self) -> serde_json::Value {
-        json!({
+    fn json(&self) -> Value {
+        let mut object = json!({
             "stored": true,
+            "usable": self.usable,
             "fingerprint": self.fingerprint,
             "issuedAt": self.issued_at,
             "expiresAt": self.expires_at,
@@ -114,17 +220,35 @@ impl Facts {
             "secondsLeft": self.left.as_secs(),
             "suspect": self.suspect,
             "forcedRenewals": self.forced,
-        })
+            "maybeIssued": self.maybe_issued,
+        });
+        if self.suspect {
+            object["replaceableInSeconds"] = seconds(self.replaceable_in).into();
+        }
+        object
     }
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    let _ = writeln!(text, "{name:<12} {value}");
+}
+
+fn date(date: OffsetDateTime) -> String {
+    date.format(&Rfc3339).unwrap_or_default()
 }
 
 fn signed(duration: Duration) -> time::Duration {
     time::Duration::try_from(duration).unwrap_or(time::Duration::MAX)
 }
 
+/// Rounded up: who waits so long has waited long enough.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
 /// As much of it as anyone reads.
 fn rough(duration: Duration) -> String {
-    let seconds = duration.as_secs();
+    let seconds = seconds(duration);
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
