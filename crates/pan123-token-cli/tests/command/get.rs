@@ -13,7 +13,14 @@ const GOOD: &str = "HTTP/1.1 200 OK\r\ndate: Sun, 23 Feb 2025 07:48:37 GMT\r\n\r
 fn each_format_has_its_own_output() {
     for (format, stdout) in [
         ("raw", "a.b.c\n"),
-        ("header", "Authorization: Bearer a.b.c\n"),
+        (
+            "header",
+            "Authorization: Bearer a.b.c\nPlatform: open_platform\n",
+        ),
+        (
+            "env",
+            "PAN123_ACCESS_TOKEN=a.b.c\nPAN123_EXPIRES_AT=2025-03-23T07:48:37Z\n",
+        ),
         (
             "json",
             "{\"accessToken\":\"a.b.c\",\"authorization\":\"Bearer a.b.c\",\
@@ -34,16 +41,65 @@ fn each_format_has_its_own_output() {
     }
 }
 
+#[cfg(unix)]
 #[test]
-fn a_token_that_is_already_over_is_printed_with_a_warning() {
-    let server = ScriptedServer::reply(GOOD.replace("23 Feb", "24 Mar"));
+fn what_a_shell_evaluates_is_the_token_whatever_is_in_it() {
+    let token: String = ('!'..='~').collect();
+    let reply = GOOD.replace("a.b.c", &token.replace('\\', r"\\").replace('"', "\\\""));
+    let server = ScriptedServer::reply(reply);
+    let get = ["get", "--format", "env", "--base-url", &server.url()];
+    let said = run(&mut with_credentials(&get));
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    let shell = std::process::Command::new("sh")
+        .args([
+            "-c",
+            r#"eval "$1"; printf '%s %s' "$PAN123_ACCESS_TOKEN" "$PAN123_EXPIRES_AT""#,
+        ])
+        .args(["sh", &said.stdout])
+        .output()
+        .unwrap();
+    let evaluated = String::from_utf8(shell.stdout).unwrap();
+    assert_eq!(evaluated, format!("{token} 2025-03-23T07:48:37Z"));
+}
+
+#[test]
+fn a_token_that_has_expired_by_the_servers_clock_is_76() {
+    let reply = GOOD.replace("Sun, 23 Feb", "Mon, 24 Mar");
+    let server = ScriptedServer::reply(&*reply);
     let said = run(&mut with_credentials(&["get", "--base-url", &server.url()]));
-    assert_eq!(said.exit, 0);
-    assert_eq!(said.stdout, "a.b.c\n");
+    assert_eq!(said.exit, 76);
     assert_eq!(
-        said.stderr,
-        "pan123-token: warning: the token that the server sent has already expired\n"
+        said.one_line(),
+        "the platform sent a token that has already expired by its own clock (expires at 2025-03-23T07:48:37Z, sent at \
+         2025-03-24T07:48:37Z); report it to the platform's support"
     );
+    let server = ScriptedServer::reply(&*reply);
+    let get = ["get", "--format", "json", "--base-url", &server.url()];
+    let said = run(&mut with_credentials(&get));
+    assert_eq!(said.exit, 76);
+    assert_eq!(said.json()["error"]["kind"], "malformed");
+}
+
+#[test]
+fn a_token_that_has_expired_by_this_hosts_clock_alone_is_printed_with_a_warning() {
+    // Without a `Date`, or with one that counts for nothing, nothing but this host's clock can tell.
+    let no_date = GOOD.replace("date: Sun, 23 Feb 2025 07:48:37 GMT\r\n", "");
+    let odd_date = GOOD.replace("Sun, 23 Feb 2025", "Thu, 23 Feb 2023");
+    for reply in [no_date, odd_date] {
+        let server = ScriptedServer::reply(&*reply);
+        let said = run(&mut with_credentials(&["get", "--base-url", &server.url()]));
+        assert_eq!((said.exit, &*said.stdout), (0, "a.b.c\n"));
+        assert_eq!(
+            said.stderr,
+            "pan123-token: warning: by this host's clock, the token that the server sent has already expired; set the clock \
+             right\n"
+        );
+        let server = ScriptedServer::reply(&*reply);
+        let get = ["get", "--format", "json", "--base-url", &server.url()];
+        let said = run(&mut with_credentials(&get));
+        assert_eq!(said.exit, 0);
+        assert_eq!(said.json()["expired"], true);
+    }
 }
 
 #[test]

@@ -6,11 +6,16 @@
     reason = "a panic is how a test reports"
 )]
 
+mod api;
 mod emulate;
 mod emulator;
 mod get;
+mod process;
 mod processes;
+mod signals;
+mod status;
 mod store;
+mod trust;
 mod usage;
 mod vectors;
 

@@ -27,9 +27,10 @@ fn get(emulator: &Emulator, store: &str) -> Command {
 /// Starts them all, and then sees what they printed.
 #[track_caller]
 fn one_token_for_all(emulator: &Emulator, store: &str) {
+    let homes = ["home-0", "home-1", "home-2"].map(folder);
     let children: Vec<_> = (0..MANY)
         .map(|number| {
-            let home = folder(&format!("home-{}", number % 3));
+            let home = &homes[number % 3];
             get(emulator, store).env("HOME", home).spawn().unwrap()
         })
         .collect();

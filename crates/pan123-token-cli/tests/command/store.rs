@@ -10,41 +10,41 @@ use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 use super::{Said, command, folder, run, run_with_stdin};
 
 /// An emulator, and a folder to keep its tokens in.
-struct Scene {
-    emulator: Emulator,
-    store: String,
+pub(crate) struct Scene {
+    pub(crate) emulator: Emulator,
+    pub(crate) store: String,
 }
 
 impl Scene {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self::with(name, Emulator::builder().start().unwrap())
     }
 
-    fn with(name: &str, emulator: Emulator) -> Self {
+    pub(crate) fn with(name: &str, emulator: Emulator) -> Self {
         let store = format!("file:{}", folder(name).join("tokens").display());
         Self { emulator, store }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
         command
             .env("PAN123_BASE_URL", self.emulator.url())
             .env("PAN123_CLIENT_ID", CLIENT_ID)
             .env("PAN123_TOKEN_STORE", &self.store);
-        if arguments[0] == "get" {
+        if ["get", "api"].contains(&arguments[0]) {
             command.env("PAN123_CLIENT_SECRET", CLIENT_SECRET);
         }
         command
     }
 
     #[track_caller]
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         run(&mut self.command(arguments))
     }
 
     /// A token, without a word on stderr.
     #[track_caller]
-    fn token(&self, arguments: &[&str]) -> String {
+    pub(crate) fn token(&self, arguments: &[&str]) -> String {
         let said = self.run(&[&["get"], arguments].concat());
         assert_eq!((said.exit, &*said.stderr), (0, ""));
         said.stdout.trim_end().to_owned()
@@ -151,12 +151,12 @@ fn while_renewal_is_due_it_is_tried_for_a_moment_and_else_the_old_token_is_print
 }
 
 /// Between two requests lies a second, whichever process makes them.
-fn spacing() {
+pub(crate) fn spacing() {
     std::thread::sleep(Duration::from_millis(1100));
 }
 
 /// Has the stored token been asked for so much earlier.
-fn age(store: &str, by: Duration) {
+pub(crate) fn age(store: &str, by: Duration) {
     let folder = store.strip_prefix("file:").unwrap();
     let path = std::fs::read_dir(folder)
         .unwrap()
@@ -180,7 +180,10 @@ fn status_says_what_is_stored_and_never_the_token() {
     );
     let said = scene.run(&["status", "--format", "json"]);
     assert_eq!(said.exit, 1);
-    assert_eq!(said.json(), serde_json::json!({ "stored": false }));
+    assert_eq!(
+        said.json(),
+        serde_json::json!({ "stored": false, "usable": false })
+    );
 
     let token = scene.token(&[]);
     let said = scene.run(&["status"]);
@@ -197,6 +200,7 @@ fn status_says_what_is_stored_and_never_the_token() {
     );
     let json = scene.run(&["status", "--format", "json"]).json();
     assert_eq!(json["stored"], true);
+    assert_eq!(json["usable"], true);
     assert_eq!(json["suspect"], false);
     assert_eq!(json["forcedRenewals"], 0);
     let left = json["secondsLeft"].as_u64().unwrap();
@@ -221,16 +225,20 @@ fn a_rejected_token_is_replaced_once_it_is_old_enough() {
         false
     );
 
-    let header = format!("Authorization: Bearer {first}\n");
-    let said = run_with_stdin(&mut scene.command(&["reject"]), header.as_bytes());
+    let said = run_with_stdin(&mut scene.command(&["reject"]), first.as_bytes());
     assert_eq!((said.exit, &*said.stdout), (0, ""));
+    replaced_in(&said.stderr, "marked as refused: ");
     assert!(!said.stderr.contains(&first));
     assert_eq!(
         scene.run(&["status", "--format", "json"]).json()["suspect"],
         true
     );
-    // It is a few seconds old.
-    assert_eq!(scene.token(&[]), first);
+    // It is a few seconds old, and so there is no other yet.
+    let said = scene.run(&["get"]);
+    assert_eq!((said.exit, said.stdout.trim_end()), (0, &*first));
+    replaced_in(&said.stderr, "warning: the platform refused this token: ");
+    let status = scene.run(&["status"]).stdout;
+    replaced_in(&status, "yes: an API call was refused with it; ");
     age(&scene.store, Duration::from_secs(61));
     spacing();
     let second = scene.token(&[]);
@@ -241,6 +249,40 @@ fn a_rejected_token_is_replaced_once_it_is_old_enough() {
     );
 }
 
+/// What this says of it, of a token of a few seconds.
+#[track_caller]
+fn replaced_in(said: &str, before: &str) {
+    let when = said
+        .split_once(&format!("{before}`get` replaces it in "))
+        .and_then(|(_, after)| after.split_once(" s at the earliest\n"));
+    let seconds: u64 = when.unwrap_or_else(|| panic!("{said}")).0.parse().unwrap();
+    assert!((50..=60).contains(&seconds), "{said}");
+}
+
+#[test]
+fn reject_takes_each_form_in_which_get_prints_a_token() {
+    let scene = Scene::new("reject-forms");
+    let token = scene.token(&[]);
+    let mut forms = vec![
+        format!("  {token} "),
+        format!("bearer {token}"),
+        format!("AUTHORIZATION:bearer {token}\r\n"),
+        format!("authorization: Bearer {token}"),
+    ];
+    for format in ["raw", "header", "json", "env"] {
+        forms.push(scene.run(&["get", "--format", format]).stdout);
+    }
+    for form in forms {
+        let said = run_with_stdin(&mut scene.command(&["reject"]), form.as_bytes());
+        assert_eq!(said.exit, 0);
+        assert!(
+            said.stderr.contains("marked as refused"),
+            "{form}: {}",
+            said.stderr
+        );
+    }
+}
+
 #[test]
 fn what_is_no_token_is_not_rejected() {
     let scene = Scene::new("no-token");
@@ -248,6 +290,10 @@ fn what_is_no_token_is_not_rejected() {
         &b""[..],
         b"\n",
         b"Bearer ",
+        b"Authorization:\n",
+        b"Authorization: Bearer\nPlatform: open_platform",
+        b"{}",
+        b"{\"accessToken\":7}",
         b"a\nb",
         b"\xff",
         &vec![b'x'; 70_000],

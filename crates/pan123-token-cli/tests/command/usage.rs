@@ -7,16 +7,30 @@ use super::{SECRET, command, file, run, run_with_stdin, with_credentials};
 fn a_bad_command_line_is_one_line_and_64() {
     for (arguments, says) in [
         (&[][..], "no command given"),
-        (&["gte"], "no such command"),
-        (&["get", "--nope"], "unexpected argument '--nope'"),
+        (&["frobnicate"], "no such command; see"),
+        (
+            &["gett"],
+            "no such command: 'gett' (did you mean 'get'?); see",
+        ),
+        (&["get", "--nope"], "unexpected argument '--nope'; see"),
+        (
+            &["get", "--clientid", "x"],
+            "unexpected argument '--clientid' (did you mean '--client-id'?); see",
+        ),
+        (
+            &["-v"],
+            "unexpected argument '-v' (did you mean '-V'?); see",
+        ),
+        (&["get", "-x"], "unexpected argument '-x'; see"),
+        (&["completions", "csh"], "takes one of bash, elvish, fish"),
         (&["get", "stray"], "unexpected argument; see"),
         (
             &["get", "--format", "xml"],
-            "'--format <FORMAT>' takes one of raw, header, json",
+            "'--format <FORMAT>' takes one of raw, header, json, env",
         ),
         (
             &["get", "--format"],
-            "'--format <FORMAT>' takes one of raw, header, json",
+            "'--format <FORMAT>' takes one of raw, header, json, env",
         ),
         (
             &["get", "--timeout", "0"],
@@ -274,6 +288,10 @@ fn help_and_version_go_to_stdout() {
     for (arguments, says) in [
         (&["--help"][..], "Usage: pan123-token <COMMAND>"),
         (&["get", "--help"], "Usage: pan123-token get"),
+        (
+            &["api", "--help"],
+            "Usage: pan123-token api [OPTIONS] [METHOD] PATH\n",
+        ),
         (&["help", "get"], "Usage: pan123-token get"),
         (&["--version"], "pan123-token 0."),
     ] {
@@ -285,11 +303,75 @@ fn help_and_version_go_to_stdout() {
 }
 
 #[test]
+fn each_help_has_examples_and_none_a_table() {
+    for name in [
+        "",
+        "get",
+        "api",
+        "status",
+        "reject",
+        "emulate",
+        "completions",
+        "man",
+    ] {
+        let arguments = [name, "--help"];
+        let said = run(&mut command(if name.is_empty() {
+            &arguments[1..]
+        } else {
+            &arguments
+        }));
+        assert_eq!(said.exit, 0);
+        let help = &said.stdout;
+        assert!(
+            help.contains("\nExamples:\n") || help.contains("\nExample:\n"),
+            "{help}"
+        );
+        assert!(!help.contains("|--") && !help.contains("\n|"), "{help}");
+    }
+    let said = run(&mut command(&["emulate", "--help"]));
+    assert!(said.stdout.contains("--listen 18080"), "{}", said.stdout);
+}
+
+#[test]
+fn completions_and_the_manual_page_know_each_command_and_option() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let said = run(&mut command(&["completions", shell]));
+        assert_eq!((said.exit, &*said.stderr), (0, ""));
+        for word in ["get", "api", "status", "reject", "emulate", "store-ca-file"] {
+            assert!(said.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+    let said = run(&mut command(&["man"]));
+    assert_eq!((said.exit, &*said.stderr), (0, ""));
+    assert!(
+        said.stdout.contains(".TH pan123-token 1"),
+        "{}",
+        said.stdout
+    );
+    for section in [
+        "GET",
+        "API",
+        "STATUS",
+        "REJECT",
+        "EMULATE",
+        "COMPLETIONS",
+        "MAN",
+    ] {
+        let heading = format!("\n.SH {section}\n");
+        assert!(said.stdout.contains(&heading), "{section}");
+    }
+    assert!(said.stdout.contains(r"\-\-store\-ca\-file"));
+}
+
+#[test]
 fn what_stands_at_a_wrong_place_is_not_repeated() {
     let secret = format!("{SECRET}.eyJ");
     let as_value = format!("--nope={SECRET}");
     let as_client_secret = format!("--client-secret={SECRET}");
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 12] = [
+        &["api", &secret],
+        &["api", "/x", &secret],
+        &["api", "/x", "--data", &secret],
         &[&secret],
         &["get", &secret],
         &["get", &as_value],

@@ -2,9 +2,10 @@
 
 use pan123_token_tests::scripted::ScriptedServer;
 use pan123_token_tests::vector::{
-    self, CLIENT_ID, CLIENT_SECRET, CLIENT_SECRET_FORMS, Expectation,
+    self, CLIENT_ID, CLIENT_SECRET, CLIENT_SECRET_FORMS, Expectation, ExpectedGrant,
 };
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Said, command, run};
@@ -24,6 +25,13 @@ fn get(vector: &vector::Vector, format: &str) -> Said {
     said
 }
 
+/// By the server's clock.
+fn expired_on_issue(grant: &ExpectedGrant) -> bool {
+    grant
+        .server_time
+        .is_some_and(|date| grant.expires_at <= date)
+}
+
 #[test]
 fn every_vector_ends_in_its_json_and_its_exit_code() {
     let mut replayed = 0;
@@ -33,14 +41,22 @@ fn every_vector_ends_in_its_json_and_its_exit_code() {
         }
         let said = get(&vector, "json");
         match &vector.expectation {
+            Expectation::Grant(expected) if expired_on_issue(expected) => {
+                assert_eq!(said.exit, 76, "{}", vector.name);
+                let kind = &said.json()["error"]["kind"];
+                assert_eq!(kind, "malformed", "{}", vector.name);
+            }
             Expectation::Grant(expected) => {
                 assert_eq!(said.exit, 0, "{}", vector.name);
-                let wanted = json!({
+                let mut wanted = json!({
                     "accessToken": expected.token,
                     "expiresAt": expected.expires_at.format(&Rfc3339).unwrap(),
                     "authorization": format!("Bearer {}", expected.token),
                     "source": "server",
                 });
+                if expected.lifetime.is_none() && expected.expires_at <= OffsetDateTime::now_utc() {
+                    wanted["expired"] = true.into();
+                }
                 assert_eq!(said.json(), wanted, "{}", vector.name);
             }
             Expectation::Error(expected) => {
@@ -86,7 +102,7 @@ fn raw_output_is_the_token_alone() {
         let Expectation::Grant(expected) = &vector.expectation else {
             continue;
         };
-        if vector.unsendable.is_none() {
+        if vector.unsendable.is_none() && !expired_on_issue(expected) {
             let said = get(&vector, "raw");
             assert_eq!(said.exit, 0, "{}", vector.name);
             assert_eq!(said.stdout, format!("{}\n", expected.token));

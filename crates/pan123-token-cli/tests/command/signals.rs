@@ -1,0 +1,167 @@
+//! SIGTERM, SIGINT and SIGKILL while a token is fetched, and the runs that come after.
+
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Fault};
+use pan123_token_support::redis_server::RedisServer;
+
+use super::{Said, command, folder, run, said};
+
+struct Scene {
+    emulator: Emulator,
+    store: String,
+    home: std::path::PathBuf,
+}
+
+impl Scene {
+    /// The first reply comes after so long.
+    fn new(name: &str, store: Option<String>, delay: Duration) -> Self {
+        let emulator = Emulator::builder()
+            .fault(Fault::Delay(delay))
+            .start()
+            .unwrap();
+        let home = folder(name);
+        let store = store.unwrap_or_else(|| format!("file:{}", home.join("tokens").display()));
+        Self {
+            emulator,
+            store,
+            home,
+        }
+    }
+
+    fn get(&self, arguments: &[&str]) -> Command {
+        let mut command = command(&[&["get"], arguments].concat());
+        command
+            .env("HOME", &self.home)
+            .env("PAN123_BASE_URL", self.emulator.url())
+            .env("PAN123_CLIENT_ID", CLIENT_ID)
+            .env("PAN123_CLIENT_SECRET", CLIENT_SECRET)
+            .env("PAN123_TOKEN_STORE", &self.store);
+        command
+    }
+
+    /// One whose request has come.
+    fn fetching(&self, arguments: &[&str]) -> Child {
+        let child = self.get(arguments).spawn().unwrap();
+        let begun = Instant::now();
+        while self.emulator.token_requests() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            thread::sleep(Duration::from_millis(5));
+        }
+        child
+    }
+}
+
+/// The shell's own `kill`: not every machine has another.
+fn kill(child: &Child, signal: &str) {
+    let kill = format!("kill -{signal} {}", child.id());
+    let status = Command::new("sh").args(["-c", &kill]).status();
+    assert!(status.unwrap().success());
+}
+
+fn ended(child: Child) -> Said {
+    said(child.wait_with_output().unwrap())
+}
+
+/// What was sent comes to its end and is saved, and the next run finds it.
+#[track_caller]
+fn nothing_is_lost(scene: &Scene, signal: &str, exit: i32) {
+    let first = scene.fetching(&[]);
+    kill(&first, signal);
+    let first = ended(first);
+    assert_eq!((first.exit, &*first.stdout), (exit, ""), "{}", first.stderr);
+    assert_eq!(first.one_line(), format!("ended by SIG{signal}"));
+    let begun = Instant::now();
+    let next = run(&mut scene.get(&[]));
+    assert_eq!((next.exit, &*next.stderr), (0, ""));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert_eq!(scene.emulator.token_requests(), 1);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_signal_lets_an_exchange_end_and_be_saved() {
+    for (signal, exit) in [("INT", 130), ("TERM", 143)] {
+        let scene = Scene::new(&format!("signal-{signal}"), None, SECOND);
+        nothing_is_lost(&scene, signal, exit);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let scene = Scene::new("second-signal", None, 20 * SECOND);
+    let get = scene.fetching(&[]);
+    let begun = Instant::now();
+    kill(&get, "TERM");
+    thread::sleep(Duration::from_millis(300));
+    kill(&get, "INT");
+    let get = ended(get);
+    assert_eq!((get.exit, &*get.stdout), (130, ""));
+    assert!(begun.elapsed() < 10 * SECOND);
+}
+
+#[test]
+fn one_that_waits_for_another_ends_at_once_and_takes_no_lease() {
+    let scene = Scene::new("waiting-signal", None, 3 * SECOND);
+    let fetching = scene.fetching(&[]);
+    let waiting = scene.get(&[]).spawn().unwrap();
+    thread::sleep(Duration::from_millis(500));
+    let begun = Instant::now();
+    kill(&waiting, "TERM");
+    let waiting = ended(waiting);
+    assert_eq!((waiting.exit, &*waiting.stdout), (143, ""));
+    assert!(begun.elapsed() < SECOND);
+    assert_eq!(ended(fetching).exit, 0);
+    assert_eq!(scene.emulator.token_requests(), 1);
+}
+
+#[test]
+fn a_timeout_names_the_lease_and_what_is_left_of_it() {
+    let scene = Scene::new("lease-line", None, 8 * SECOND);
+    let fetching = scene.fetching(&[]);
+    let waiting = run(&mut scene.get(&["--timeout", "2"]));
+    assert_eq!((waiting.exit, &*waiting.stdout), (69, ""));
+    let line = waiting.one_line();
+    let left = line
+        .strip_prefix(
+            "no token within 2 s; try again later, or allow more time (another process has the lease on fetching, for ",
+        )
+        .and_then(|rest| rest.strip_suffix(" s more at the most)"))
+        .unwrap_or_else(|| panic!("{line}"));
+    // Of its 27 s, less what has passed.
+    let left: u64 = left.parse().unwrap();
+    assert!((10..=26).contains(&left), "{line}");
+    assert_eq!(ended(fetching).exit, 0);
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run runs it"]
+fn on_redis_a_signal_lets_an_exchange_end_and_be_saved() {
+    for (signal, exit) in [("INT", 130), ("TERM", 143)] {
+        let server = RedisServer::start();
+        let name = format!("redis-signal-{signal}");
+        let scene = Scene::new(&name, Some(server.url()), SECOND);
+        nothing_is_lost(&scene, signal, exit);
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server and half a minute; tests/run runs it"]
+fn on_redis_the_run_after_one_that_was_killed_outlives_its_lease() {
+    for (arguments, limit) in [(&[][..], 30), (&["--timeout", "5"], 5)] {
+        let server = RedisServer::start();
+        let name = format!("redis-kill-{limit}");
+        let scene = Scene::new(&name, Some(server.url()), 60 * SECOND);
+        let mut killed = scene.fetching(arguments);
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let begun = Instant::now();
+        let next = run(&mut scene.get(arguments));
+        assert_eq!((next.exit, &*next.stderr), (0, ""));
+        assert!(begun.elapsed() < Duration::from_secs(limit));
+        assert_eq!(scene.emulator.token_requests(), 2);
+    }
+}
