@@ -256,3 +256,57 @@ fn rough(duration: Duration) -> String {
         _ => format!("{} days", seconds / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty(lease: LeaseRecord) -> Whole {
+        Whole {
+            token: None,
+            lease: Some(lease),
+            now: Moment {
+                // 2025-02-23T07:48:37Z, and a half.
+                wall: Duration::from_millis(1_740_296_917_500),
+                ..Moment::default()
+            },
+            trouble: vec!["the disk is full".to_owned()],
+        }
+    }
+
+    #[test]
+    fn lease_and_cooldown_are_told_with_their_end() {
+        let wait = Duration::from_millis(117_600);
+        let held = empty(LeaseRecord::Held(wait));
+        assert_eq!(
+            held.text(),
+            "nothing is stored\n\
+             lease        a process has it, and fetches, for 118 s at the most\n\
+             trouble      the disk is full\n"
+        );
+        assert_eq!(
+            held.json(),
+            json!({
+                "stored": false,
+                "usable": false,
+                "leaseSecondsLeft": 118,
+                "leaseUntil": "2025-02-23T07:50:35Z",
+                "trouble": ["the disk is full"],
+            })
+        );
+        let cooling = empty(LeaseRecord::CoolingDown(wait));
+        assert_eq!(
+            cooling.text().lines().nth(1),
+            Some("cooldown     no process may fetch until 2025-02-23T07:50:35Z (in 118 s)")
+        );
+        assert_eq!(cooling.json()["cooldownSecondsLeft"], 118);
+    }
+
+    #[test]
+    fn the_second_between_two_fetches_is_no_cooldown_to_tell_of() {
+        let cooling = |seconds| LeaseRecord::CoolingDown(Duration::from_secs(seconds));
+        assert!(!is_worth_a_line(&cooling(1)));
+        assert!(is_worth_a_line(&cooling(2)));
+        assert!(is_worth_a_line(&LeaseRecord::Held(Duration::from_secs(1))));
+    }
+}
