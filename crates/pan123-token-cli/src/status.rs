@@ -1,18 +1,20 @@
 //! `status`: what is stored, who may fetch, and what is wrong; never the token.
 
+mod facts;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use pan123_token_cache::{Clock, LeaseRecord, Moment, RenewalPolicy, Stored, SystemClock};
+use pan123_token_cache::{Clock, LeaseRecord, Moment, RenewalPolicy, SystemClock};
 use pan123_token_ureq::OffsetDateTime;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
+use self::facts::Facts;
 use crate::arguments::{Report, Status};
 use crate::failure::Failure;
 use crate::output;
 use crate::store::not_writable;
-use crate::stored_token::{StoredToken, replaced_when};
 use crate::warnings::Warnings;
 
 /// How it ends where nothing is stored that can be used. A token that has expired is as good as none: a store that forgets
@@ -126,119 +128,12 @@ impl Whole {
     }
 }
 
-struct Facts {
-    fingerprint: String,
-    expires_at: String,
-    issued_at: String,
-    /// The earliest that anyone renews it.
-    renewal_due: String,
-    left: Duration,
-    until_renewal: Duration,
-    usable: bool,
-    suspect: bool,
-    /// As a suspect.
-    replaceable_in: Duration,
-    forced: u32,
-    maybe_issued: u32,
-}
-
-impl Facts {
-    fn of(stored: Stored, now: Moment) -> Self {
-        let record = stored.record.clone();
-        let left = stored.left_at(now);
-        let window = RenewalPolicy::default().window(record.lifetime);
-        let expires_at = record.token.expires_at();
-        let token = StoredToken::new(stored, now);
-        Self {
-            fingerprint: record.fingerprint().to_string(),
-            expires_at: date(expires_at),
-            issued_at: date(record.issued_at),
-            renewal_due: date(expires_at.saturating_sub(signed(window))),
-            left,
-            until_renewal: left.saturating_sub(window),
-            usable: token.is_usable(),
-            suspect: record.suspect,
-            replaceable_in: token.replaceable_in(),
-            forced: record.forced,
-            maybe_issued: record.maybe_issued,
-        }
-    }
-
-    fn text(&self) -> String {
-        let mut text = String::new();
-        let when = |left: Duration, now: &str| {
-            if left.is_zero() {
-                now.to_owned()
-            } else {
-                format!("in {}", rough(left))
-            }
-        };
-        let expires = if self.usable || self.left.is_zero() {
-            when(self.left, "expired")
-        } else {
-            format!("{}, and counts as expired", when(self.left, ""))
-        };
-        let due = when(self.until_renewal, "now");
-        let suspect = if self.suspect {
-            let replaced = replaced_when(self.replaceable_in);
-            format!("yes: an API call was refused with it; {replaced}")
-        } else {
-            "no".to_owned()
-        };
-        line(&mut text, "fingerprint", &self.fingerprint);
-        line(&mut text, "issued", &self.issued_at);
-        line(
-            &mut text,
-            "expires",
-            &format!("{} ({expires})", self.expires_at),
-        );
-        line(
-            &mut text,
-            "renewal due",
-            &format!("{} ({due})", self.renewal_due),
-        );
-        line(&mut text, "suspect", &suspect);
-        if self.forced > 0 {
-            let forced = format!("{} consecutive renewals, because of refusals", self.forced);
-            line(&mut text, "forced", &forced);
-        }
-        if self.maybe_issued > 0 {
-            let lost = format!("{} attempts may have cost a token", self.maybe_issued);
-            line(&mut text, "lost", &lost);
-        }
-        text
-    }
-
-    fn json(&self) -> Value {
-        let mut object = json!({
-            "stored": true,
-            "usable": self.usable,
-            "fingerprint": self.fingerprint,
-            "issuedAt": self.issued_at,
-            "expiresAt": self.expires_at,
-            "renewalDue": self.renewal_due,
-            "secondsLeft": self.left.as_secs(),
-            "suspect": self.suspect,
-            "forcedRenewals": self.forced,
-            "maybeIssued": self.maybe_issued,
-        });
-        if self.suspect {
-            object["replaceableInSeconds"] = seconds(self.replaceable_in).into();
-        }
-        object
-    }
-}
-
 fn line(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "{name:<12} {value}");
 }
 
 fn date(date: OffsetDateTime) -> String {
     date.format(&Rfc3339).unwrap_or_default()
-}
-
-fn signed(duration: Duration) -> time::Duration {
-    time::Duration::try_from(duration).unwrap_or(time::Duration::MAX)
 }
 
 /// Rounded up: who waits so long has waited long enough.
