@@ -26,8 +26,8 @@ fn get(emulator: &Emulator, store: &str) -> Command {
 
 /// Starts them all, and then sees what they printed.
 #[track_caller]
-fn one_token_for_all(emulator: &Emulator, store: &str) {
-    let homes = ["home-0", "home-1", "home-2"].map(folder);
+fn one_token_for_all(name: &str, emulator: &Emulator, store: &str) {
+    let homes = [0, 1, 2].map(|home| folder(&format!("{name}-home-{home}")));
     let children: Vec<_> = (0..MANY)
         .map(|number| {
             let home = &homes[number % 3];
@@ -54,10 +54,8 @@ fn two_hundred_processes_on_an_empty_store_ask_once_and_print_the_same_token() {
         .start()
         .unwrap();
     let folder = folder("two-hundred");
-    one_token_for_all(
-        &emulator,
-        &format!("file:{}", folder.join("tokens").display()),
-    );
+    let store = format!("file:{}", folder.join("tokens").display());
+    one_token_for_all("file", &emulator, &store);
 }
 
 #[test]
@@ -68,7 +66,7 @@ fn two_hundred_processes_of_three_homes_on_one_redis_ask_once_and_print_the_same
         .fault(Fault::Delay(Duration::from_secs(1)))
         .start()
         .unwrap();
-    one_token_for_all(&emulator, &server.url());
+    one_token_for_all("redis", &emulator, &server.url());
 }
 
 #[test]
