@@ -49,9 +49,9 @@ impl Signals {
 }
 
 #[derive(Clone, Copy)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there are no signals"))]
 pub(crate) enum Signal {
     Interrupt,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no signals"))]
     Terminate,
 }
 
