@@ -1,0 +1,232 @@
+//! What the store's answers change in the account.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pan123_token_cache::{Lease, Moment, Saved, StoreStep, Stored};
+
+use super::{Account, FlightKind, InFlight, LeaseSeen};
+use crate::life::Life;
+use crate::platform::{TokenId, token_id};
+use crate::store::Answer;
+
+/// What is known of the store from its answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoreSeen {
+    /// By the monotonic clock: since when calls fail.
+    pub(crate) failing_since: Option<Duration>,
+    pub(crate) failed_calls: u32,
+    /// It can't be written. That it can be read is no end of that.
+    pub(crate) writing: bool,
+    /// There is no point in trying again: a holder that never releases, or leases that come too late.
+    pub(crate) useless: bool,
+    pub(crate) only_misconfigured: bool,
+    pub(crate) late_leases: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Unsaved {
+    pub(crate) token: TokenId,
+    pub(crate) forced: BTreeSet<u32>,
+    pub(crate) since: Duration,
+}
+
+impl Account {
+    pub(crate) fn step_begins(&mut self, number: u64, step: &StoreStep, now: Moment) {
+        let writes = !matches!(step, StoreStep::Load(_));
+        let proves = !matches!(step, StoreStep::Release(_));
+        self.in_flight = Some(InFlight {
+            number,
+            ends: now.monotonic + self.policy.store_timeout,
+            kind: FlightKind::Step {
+                writes,
+                proves,
+                asked: now,
+            },
+        });
+        self.calls_at_once += 1;
+        if matches!(step, StoreStep::Release(_)) {
+            self.lease = None;
+        }
+        if matches!(step, StoreStep::Load(_))
+            && let Some(before) = self.last_load.replace(now.monotonic)
+            && self.serving
+            && self.excused_until < before
+            && self.load_intervals.len() < 64
+        {
+            let interval = now.monotonic.saturating_sub(before);
+            self.load_intervals.push(interval);
+        }
+    }
+
+    /// The store is tried again from when it was asked first.
+    pub(super) fn call_failed(
+        &mut self,
+        asked: Moment,
+        at: Duration,
+        writes: bool,
+        misconfigured: bool,
+    ) {
+        if self.store.failing_since.is_none() {
+            self.store.only_misconfigured = true;
+        }
+        self.store.failing_since.get_or_insert(asked.monotonic);
+        self.store.failed_calls += 1;
+        self.store.writing |= writes;
+        self.store.only_misconfigured &= misconfigured;
+        self.must_save = None;
+        self.excuse(at + self.policy.store_retry_cap);
+    }
+
+    /// The store's answer to a step. Returns a token that must be served now.
+    pub(crate) fn answered(
+        &mut self,
+        number: u64,
+        answer: &Answer,
+        step: &StoreStep,
+        now: Moment,
+    ) -> Option<(TokenId, &'static str)> {
+        let flight = self.in_flight.take_if(|flight| flight.number == number)?;
+        let FlightKind::Step {
+            writes,
+            proves,
+            asked,
+        } = flight.kind
+        else {
+            return None;
+        };
+        if let Some(error) = answer.error() {
+            self.call_failed(asked, now.monotonic, writes, error.is_misconfigured());
+            self.lease = None;
+            // A release that failed leaves it to its term.
+            self.holds_lease_until = None;
+            return None;
+        }
+        if let (Answer::Save(Ok(Saved::Newer(stored))), StoreStep::Save(step)) = (answer, step) {
+            let (asked_for, kept) = (&step.call().record, &stored.record);
+            let behind = asked_for.fingerprint() == kept.fingerprint()
+                && asked_for.token.expires_at() >= kept.token.expires_at()
+                && asked_for.forced >= kept.forced
+                && asked_for.maybe_issued >= kept.maybe_issued
+                && asked_for.suspect >= kept.suspect;
+            // It keeps what it was to replace.
+            if behind {
+                self.call_failed(asked, now.monotonic, writes, false);
+                self.lease = None;
+                self.holds_lease_until = None;
+                return None;
+            }
+        }
+        let stuck = matches!(answer, Answer::Lease(Ok(Lease::Stuck(_))));
+        if proves && !stuck && (writes || !self.store.writing) {
+            let late_leases = self.store.late_leases;
+            self.store = StoreSeen {
+                late_leases,
+                ..StoreSeen::default()
+            };
+        }
+        match (answer, step) {
+            (Answer::Lease(Ok(lease)), StoreStep::Lease(step)) => {
+                self.leased(lease, asked, step.call().term, now);
+            }
+            (Answer::Save(Ok(_)), StoreStep::Save(_)) => self.unsaved = None,
+            (Answer::Release(Ok(())), _) => {
+                self.holds_lease_until = None;
+                self.cooldown_until = None;
+            }
+            _ => {}
+        }
+        let better = answer
+            .stored()
+            .and_then(|stored| self.read(stored, asked, now));
+        if matches!(answer, Answer::Load(_)) {
+            self.must_give_back(answer, now);
+        }
+        better
+    }
+
+    fn leased(&mut self, lease: &Lease, asked: Moment, term: Duration, now: Moment) {
+        match lease {
+            Lease::Granted(stored) => {
+                let record = stored.as_ref().map(|stored| {
+                    (
+                        token_id(&stored.record.token),
+                        Life::of_stored(stored, asked),
+                    )
+                });
+                let ends = asked.after(term);
+                self.lease = Some(LeaseSeen { ends, record });
+                self.holds_lease_until = Some(ends.monotonic);
+                self.cooldown_until = None;
+            }
+            Lease::Stuck(_) => {
+                self.store.useless = true;
+                self.excuse(now.monotonic + self.policy.store_retry_cap);
+            }
+            Lease::Held(wait, _) | Lease::CoolingDown(wait, _) => {
+                self.denied_until = now.monotonic + *wait;
+                let wait = (*wait).min(self.policy.backoff_cap_serving);
+                self.excuse(now.monotonic + wait);
+            }
+        }
+    }
+
+    /// A record was read. Returns its token, if it must be served now.
+    fn read(
+        &mut self,
+        stored: &Stored,
+        asked: Moment,
+        now: Moment,
+    ) -> Option<(TokenId, &'static str)> {
+        let token = token_id(&stored.record.token);
+        let life = Life::of_stored(stored, asked);
+        if stored.record.suspect && !self.suspects.contains(&token) {
+            self.suspects.push(token);
+            if self.suspects.len() > 64 {
+                self.suspects.remove(0);
+            }
+        }
+        let renewed_elsewhere = self.held == Some(token) && self.later_than_held(&life);
+        if renewed_elsewhere {
+            // The same token with a later expiry is a success.
+            self.renewed();
+        }
+        self.learn(token, life);
+        let policy = &self.policy;
+        let usable = life.is_usable_at(now, policy);
+        let other = |unsaved: &Unsaved| unsaved.token != token || renewed_elsewhere;
+        if usable && self.unsaved.as_ref().is_some_and(other) {
+            self.unsaved = None;
+        }
+        if self.held == Some(token) {
+            self.maybe_issued = self.maybe_issued.max(life.maybe_issued);
+            self.spent = self.spent.max(self.maybe_issued);
+        }
+        let current = self.held.filter(|_| self.serving);
+        let newer = self
+            .held_lives()
+            .iter()
+            .all(|it| life.issued_at > it.issued_at);
+        let must = usable
+            && !self.was_rejected(token)
+            && !stored.record.suspect
+            && current != Some(token)
+            && (current.is_none() || newer);
+        must.then_some((token, "stored-is-adopted"))
+    }
+
+    /// A store that turns out empty gets the token that is held.
+    fn must_give_back(&mut self, answer: &Answer, now: Moment) {
+        let Some(held) = self.held.filter(|_| self.serving) else {
+            return;
+        };
+        let fresh = !self.is_suspect(held)
+            && self
+                .lives_of(held)
+                .iter()
+                .all(|life| life.left_at(now) > life.window(&self.policy));
+        if answer.stored().is_none() && answer.error().is_none() && fresh {
+            self.must_save = Some((held, "empty-store-gets-the-token-back"));
+        }
+    }
+}
