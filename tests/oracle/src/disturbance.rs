@@ -145,14 +145,11 @@ impl World {
     pub(crate) fn end_process(&mut self, number: usize) {
         let process = &mut self.processes[number];
         process.life += 1;
-        let judged = process.judged.take();
+        process.judged = None;
         process.waiting.clear();
         process.wake = None;
         process.ending = false;
         self.faults.without_since[number] = None;
-        if let Some(judged) = judged {
-            self.pending.extend(judged.pending);
-        }
         if let Some(store) = process.store {
             self.stores[store].died(number);
         }

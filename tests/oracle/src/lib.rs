@@ -35,7 +35,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use account::FetchEnd;
 pub use fault::Fault;
 pub use judged::{Asked, Drawn, Judged, Ticket};
-pub use rules::{Broken, PENDING};
+pub use rules::Broken;
 pub use scenario::{Scenario, Sharing};
 pub use store::Answer;
 pub use tally::Tally;
@@ -48,8 +48,6 @@ use world::World;
 pub struct Outcome {
     /// The rule that was broken, if one was.
     pub broken: Option<Broken>,
-    /// Pending rules that were broken, the first time each.
-    pub pending: Vec<Broken>,
     /// What was counted.
     pub tally: Tally,
     /// The same for equal actions.
@@ -86,20 +84,8 @@ fn carry_out(mut world: World) -> Outcome {
             })
         }
     };
-    let mut pending = std::mem::take(&mut world.pending);
-    for process in &mut world.processes {
-        pending.extend(
-            process
-                .judged
-                .iter_mut()
-                .flat_map(|it| it.pending.drain(..)),
-        );
-    }
-    pending.sort_by_key(|broken| broken.name);
-    pending.dedup_by_key(|broken| broken.name);
     Outcome {
         broken,
-        pending,
         tally: world.tally,
         hash: world.hash.finish(),
         trace: world.trace.unwrap_or_default(),

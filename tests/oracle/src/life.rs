@@ -77,7 +77,7 @@ impl Life {
     }
 
     fn capped(mut self) -> Self {
-        if self.beyond_cap && !crate::rules::is_pending("life-is-capped") {
+        if self.beyond_cap {
             self.lifetime = self.lifetime.min(MOST);
             self.left = self.left.min(MOST);
         }

@@ -86,8 +86,6 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// When something is planned to happen.
     pub(crate) disturbed_at: Vec<At>,
-    /// Pending rules that were broken, the first time each.
-    pub(crate) pending: Vec<Broken>,
     pub(crate) tally: Tally,
     pub(crate) hash: DefaultHasher,
     /// What happened, if that is wanted.
@@ -143,7 +141,6 @@ impl World {
             exchanges: Vec::new(),
             faults: Faults::default(),
             disturbed_at: Vec::new(),
-            pending: Vec::new(),
             tally: Tally::default(),
             hash: DefaultHasher::new(),
             trace: traced.then(Vec::new),

@@ -12,7 +12,6 @@ use pan123_token_cache::{Moment, RenewalPolicy};
 
 use crate::life::Life;
 use crate::platform::TokenId;
-use crate::rules::{self, Broken, Check};
 
 pub(crate) use callers::Refresh;
 pub use fetches::FetchEnd;
@@ -270,18 +269,4 @@ impl Account {
         let unsaved = self.unsaved.take();
         self.unsaved = unsaved.filter(|it| self.is_surely_usable(it.token, now));
     }
-}
-
-/// Judges a check by the list of pending rules.
-pub(crate) fn unless_pending(check: Check, pending: &mut Vec<Broken>) -> Check {
-    let Err(broken) = check else {
-        return Ok(());
-    };
-    if !rules::is_pending(broken.name) {
-        return Err(broken);
-    }
-    if pending.iter().all(|it| it.name != broken.name) {
-        pending.push(broken);
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use pan123_token_oracle::{Broken, PENDING, Scenario, figures, run, run_seed};
+use pan123_token_oracle::{Broken, Scenario, figures, run, run_seed};
 
 const HELP: &str = "\
 Simulates the token's life over virtual time and checks its rules after each step.
@@ -18,7 +18,6 @@ Simulates the token's life over virtual time and checks its rules after each ste
   simulate --figures [--fleets 1,3,10] [--rows]  what life costs, as Markdown (default 1,3,10,100,1000)
       simulate --figures --rows                  the rows of the fleet's law alone
       simulate --row NAME [--trace [LINES]]      one of them
-  simulate --pending                             the rules that are not switched on yet
 ";
 
 fn main() -> ExitCode {
@@ -34,10 +33,6 @@ fn main() -> ExitCode {
     };
     if has("--help") {
         print!("{HELP}");
-        return ExitCode::SUCCESS;
-    }
-    if has("--pending") {
-        println!("{}", PENDING.join("\n"));
         return ExitCode::SUCCESS;
     }
     if let Some(seed) = value("--seed") {
@@ -84,9 +79,6 @@ fn show(scenario: Scenario, lines: Option<usize>) -> ExitCode {
         println!("{line}");
     }
     println!("{:?}", outcome.tally);
-    for broken in &outcome.pending {
-        println!("pending: {broken}");
-    }
     match outcome.broken {
         Some(broken) => {
             println!("breaks {broken}");
@@ -100,8 +92,6 @@ fn show(scenario: Scenario, lines: Option<usize>) -> ExitCode {
 #[derive(Default)]
 struct Found {
     broken: Mutex<BTreeMap<u64, Broken>>,
-    /// By name: how many seeds, and the first of them.
-    pending: Mutex<BTreeMap<&'static str, (u64, u64)>>,
     next: AtomicU64,
     steps: AtomicU64,
     stop: AtomicBool,
@@ -122,9 +112,6 @@ fn sweep(from: u64, to: u64, keep_going: bool, until: Option<&str>) -> ExitCode 
     }
     if let (Some(seed), false) = (broken.keys().next(), keep_going) {
         println!("see it with --seed {seed} --trace");
-    }
-    for (name, (seeds, first)) in found.pending.into_inner().unwrap_or_default() {
-        println!("PENDING {name}: broken by {seeds} seeds, first {first}");
     }
     let seconds = started.elapsed().as_secs_f64();
     let steps = found.steps.into_inner();
@@ -148,13 +135,6 @@ fn work(found: &Found, to: u64, keep_going: bool, until: Option<&str>) {
         found
             .steps
             .fetch_add(outcome.tally.steps, Ordering::Relaxed);
-        if let Ok(mut pending) = found.pending.lock() {
-            for broken in outcome.pending {
-                let (seeds, first) = pending.entry(broken.name).or_insert((0, seed));
-                *seeds += 1;
-                *first = seed.min(*first);
-            }
-        }
         let Some(broken) = outcome.broken else {
             continue;
         };

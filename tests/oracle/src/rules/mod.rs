@@ -8,14 +8,6 @@ mod waiting;
 use std::fmt;
 use std::time::Duration;
 
-/// Rules that the machine doesn't keep yet. That one of them is broken is counted and said, and fails nothing. Take a name
-/// away to switch its rule on.
-pub const PENDING: &[&str] = &[];
-
-pub(crate) fn is_pending(name: &str) -> bool {
-    PENDING.contains(&name)
-}
-
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
