@@ -26,7 +26,7 @@ fn all_rules_hold() {
 }
 
 fn all_hold(seed: u64) {
-    let Some(broken) = run_seed(seed).broken else {
+    let Some(broken) = run_seed(seed, &Scenario::of(seed)).broken else {
         return;
     };
     let trace = run(Scenario::of(seed), true).trace;

@@ -57,6 +57,7 @@ impl World {
             let now = clock.at(at);
             let busy = account.in_flight.is_some()
                 || !process.waiting.is_empty()
+                || !process.crew.rests()
                 || process.job.is_some()
                 || (account.is_suspect(token) || account.unsaved.is_some())
                     && now.monotonic.saturating_sub(account.changed_at) < HOUR * 2

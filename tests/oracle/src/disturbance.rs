@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use pan123_token_provider::Wanted;
+
 use crate::clock::At;
+use crate::driver::CALLER;
+use crate::provided::Crew;
 use crate::rules::Broken;
 use crate::world::{Event, World};
 
@@ -96,6 +100,9 @@ impl World {
                 }
             }
             Disturbance::Refresh { process } => {
+                if self.is_provided(process) {
+                    return self.ask_provider(process, Wanted::Refreshed, CALLER);
+                }
                 if let Some(judged) = &mut self.processes[process].judged {
                     judged.refresh();
                     return self.drive(process);
@@ -147,6 +154,7 @@ impl World {
         process.life += 1;
         process.judged = None;
         process.waiting.clear();
+        process.crew = Crew::default();
         process.wake = None;
         process.ending = false;
         self.faults.without_since[number] = None;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pan123_token::AccessToken;
 use pan123_token_cache::{Moment, Reason};
+use pan123_token_provider::Wanted;
 
 use crate::account::FetchEnd;
 use crate::clock::At;
@@ -14,7 +15,7 @@ use crate::scenario::{MINUTE, SECOND};
 use crate::world::{Event, World};
 
 /// How long a caller of a service waits.
-const CALLER: Duration = Duration::from_secs(30);
+pub(crate) const CALLER: Duration = Duration::from_secs(30);
 
 impl World {
     /// A caller of a service wants to use the platform.
@@ -33,6 +34,9 @@ impl World {
     fn want_token(&mut self, process: usize, limit: Duration) -> Result<(), Broken> {
         if self.processes[process].judged.is_none() {
             return Ok(());
+        }
+        if self.is_provided(process) {
+            return self.ask_provider(process, Wanted::Usable, limit);
         }
         let now = self.clock(process);
         if let Some(token) = self.served(process)? {
@@ -54,7 +58,7 @@ impl World {
         judged.is_some_and(|judged| judged.wants_poll(now))
     }
 
-    fn use_token(&mut self, process: usize, token: &AccessToken) -> Result<(), Broken> {
+    pub(crate) fn use_token(&mut self, process: usize, token: &AccessToken) -> Result<(), Broken> {
         let id = token_id(token);
         self.check_handed_out(process, id)?;
         let always_401 = self.scenario.hosts[self.processes[process].host].always_401;
@@ -97,7 +101,7 @@ impl World {
             && host.dead_network.is_empty()
     }
 
-    fn mark_failing(&mut self, process: usize) {
+    pub(crate) fn mark_failing(&mut self, process: usize) {
         let now = self.now;
         self.processes[process].failing_since.get_or_insert(now);
     }
@@ -131,7 +135,7 @@ impl World {
         self.callers_failed(process, lost);
     }
 
-    fn callers_failed(&mut self, process: usize, callers: usize) {
+    pub(crate) fn callers_failed(&mut self, process: usize, callers: usize) {
         if callers == 0 {
             return;
         }
@@ -163,6 +167,9 @@ impl World {
         self.say(process, || {
             format!("reject token {}: {answer:?}", token_id(token))
         });
+        if self.is_provided(process) && self.processes[process].job.is_none() {
+            return self.retries(process, token);
+        }
         self.drive(process)
     }
 
@@ -176,6 +183,9 @@ impl World {
 
     /// Polls, and does what is asked.
     pub(crate) fn drive(&mut self, process: usize) -> Result<(), Broken> {
+        if self.is_provided(process) {
+            return self.all_take_turns(process);
+        }
         loop {
             let now = self.clock(process);
             let Some(judged) = &mut self.processes[process].judged else {
@@ -297,6 +307,9 @@ impl World {
 
     /// Waiting callers are served as soon as there is a token.
     pub(crate) fn serve_waiting(&mut self, process: usize) -> Result<(), Broken> {
+        if self.is_provided(process) {
+            return Ok(());
+        }
         let Some(token) = self.served(process)? else {
             return Ok(());
         };

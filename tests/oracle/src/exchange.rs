@@ -8,6 +8,7 @@ use pan123_token_cache::Moment;
 use crate::clock::At;
 use crate::judged::Ticket;
 use crate::platform::{Reply, token_id};
+use crate::provided::Happening;
 use crate::rules::Broken;
 use crate::world::{Event, World};
 
@@ -15,10 +16,12 @@ use crate::world::{Event, World};
 pub(crate) struct Exchange {
     pub(crate) process: usize,
     life: u32,
-    ticket: Option<Ticket>,
+    pub(crate) ticket: Option<Ticket>,
     sent: Moment,
     timeout: Duration,
     fate: Fate,
+    /// What carries it out doesn't run until then.
+    pub(crate) asleep_until: At,
 }
 
 /// What the network does with an exchange.
@@ -60,7 +63,8 @@ impl World {
             (_, true) => Fate::Delayed,
             _ => Fate::Well,
         };
-        if dropped {
+        let provided = self.is_provided(process);
+        if dropped && !provided {
             self.say(process, || "the ticket is dropped".to_owned());
         }
         if dropped || overdue || superseded {
@@ -69,11 +73,16 @@ impl World {
         self.exchanges.push(Exchange {
             process,
             life: self.processes[process].life,
-            ticket: (!dropped).then_some(ticket),
+            ticket: (!dropped || provided).then_some(ticket),
             sent: now,
             timeout,
             fate,
+            asleep_until: At::ZERO,
         });
+        if provided && dropped {
+            let lost = self.now + self.random.between(Duration::ZERO, timeout);
+            self.put(process, lost, Happening::ExchangeLost(number));
+        }
         if no_connection {
             self.queue
                 .put(self.now + there, Event::NoConnection(number));
@@ -99,7 +108,12 @@ impl World {
             let after = self.random.between(Duration::ZERO, timeout);
             self.queue.put(self.now + after, Event::Superseded(number));
         }
-        if !overdue {
+        if overdue && provided {
+            // An adapter bounds its exchanges, if not always in time.
+            let late = self.now + self.random.between(timeout, timeout * 4);
+            self.faults.of_process(process, late);
+            self.queue.put(late, Event::GivesUp(number));
+        } else if !overdue {
             self.queue.put(self.now + timeout, Event::GivesUp(number));
         }
     }
@@ -180,6 +194,10 @@ impl World {
         if self.processes[process].life != life || self.exchanges[number].ticket.is_none() {
             return Ok(());
         }
+        if self.is_provided(process) {
+            self.runtime_sleeps(number);
+            return Ok(());
+        }
         let now = self.clock(process);
         if let Some(judged) = &mut self.processes[process].judged {
             let superseded = judged.supersede(now)?;
@@ -188,7 +206,7 @@ impl World {
         self.drive(process)
     }
 
-    fn ticket_of(&mut self, number: usize) -> Option<Ticket> {
+    pub(crate) fn ticket_of(&mut self, number: usize) -> Option<Ticket> {
         let exchange = &mut self.exchanges[number];
         let here = self.processes[exchange.process].life == exchange.life;
         exchange.ticket.take().filter(|_| here)
@@ -209,8 +227,12 @@ impl World {
         let Some(judged) = &mut self.processes[process].judged else {
             return Ok(());
         };
+        let id = ticket.number;
         judged.fetched(ticket, result, now)?;
         self.events(process)?;
+        if self.is_provided(process) {
+            return self.goes_on(process, id);
+        }
         self.serve_waiting(process)?;
         self.drive(process)
     }

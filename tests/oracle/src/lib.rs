@@ -18,6 +18,7 @@ mod fleet;
 mod judged;
 mod life;
 mod platform;
+mod provided;
 mod queue;
 mod random;
 mod rules;
@@ -92,11 +93,11 @@ fn carry_out(mut world: World) -> Outcome {
     }
 }
 
-/// Runs a seed. One in eight is run twice, and must do the same (rule 10).
-pub fn run_seed(seed: u64) -> Outcome {
-    let mut outcome = run(Scenario::of(seed), false);
+/// Runs a seed's scenario. One in eight is run twice, and must do the same (rule 10).
+pub fn run_seed(seed: u64, scenario: &Scenario) -> Outcome {
+    let mut outcome = run(scenario.clone(), false);
     if seed.is_multiple_of(8) && outcome.broken.is_none() {
-        let again = run(Scenario::of(seed), false);
+        let again = run(scenario.clone(), false);
         if again.hash != outcome.hash {
             outcome.broken = Some(Broken {
                 rule: 10,

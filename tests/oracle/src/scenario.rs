@@ -50,6 +50,8 @@ pub(crate) struct Host {
     pub(crate) dead_network: Vec<Range<At>>,
     /// Its second service began as a copy of the first.
     pub(crate) forks: bool,
+    /// Its processes have providers, made with this policy; the other one is fitted to their timeout.
+    pub(crate) provided: Option<RenewalPolicy>,
 }
 
 /// A process that is started again and again.
@@ -150,6 +152,7 @@ impl Host {
             misconfigured: false,
             dead_network: Vec::new(),
             forks: false,
+            provided: None,
         }
     }
 
@@ -309,6 +312,17 @@ impl Scenario {
         }
         scenario.habits.longest_retry_after = scenario.habits.longest_retry_after.min(3);
         scenario
+    }
+
+    /// The same with providers, which do nothing that no caller waits for.
+    #[must_use]
+    pub fn with_providers(mut self) -> Self {
+        self.eager = false;
+        for host in &mut self.hosts {
+            let fitted = host.policy.clone().fitted_to(30 * SECOND).unwrap();
+            host.provided = Some(std::mem::replace(&mut host.policy, fitted.policy));
+        }
+        self
     }
 
     /// Without anything that goes wrong.

@@ -1,12 +1,14 @@
 //! The way to the store and back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pan123_token_cache::{StoreError, StoreStep, TokenStore};
 
 use crate::exchange::is_within;
 use crate::judged::Asked;
 use crate::platform::token_id;
+use crate::provided::Happening;
 use crate::rules::Broken;
 use crate::scenario::{MINUTE, SECOND};
 use crate::store::{Answer, Caller, Condition};
@@ -16,8 +18,14 @@ impl World {
     pub(crate) fn send_step(&mut self, process: usize, asked: Asked) {
         self.say(process, || format!("store: {}", asked.step.name()));
         if self.is_faulty() && self.random.chance(self.scenario.store.step_dropped) {
-            self.say(process, || "the step is dropped".to_owned());
             let timeout = self.policy(process).store_timeout;
+            if self.is_provided(process) {
+                let lost = self.now + self.random.between(Duration::ZERO, timeout * 2);
+                self.faults.of_store_call(process, lost);
+                self.put(process, lost, Happening::CallLost(Box::new(asked)));
+                return;
+            }
+            self.say(process, || "the step is dropped".to_owned());
             self.faults.of_store_call(process, self.now + timeout);
             return;
         }
@@ -37,7 +45,13 @@ impl World {
         if faulty && self.random.chance(self.scenario.store.slow) {
             let timeout = self.policy(process).store_timeout;
             back = self.random.between(timeout, timeout * 20);
-            self.faults.of_store_call(process, self.now + timeout);
+            // A provider waits for it before it asks again.
+            let blocked = if self.is_provided(process) {
+                back
+            } else {
+                timeout
+            };
+            self.faults.of_store_call(process, self.now + blocked);
         }
         let answer = self.answer(process, &asked.step, condition);
         self.say(process, || {
@@ -147,8 +161,12 @@ impl World {
         let Some(judged) = &mut self.processes[process].judged else {
             return Ok(());
         };
+        let number = asked.number;
         judged.stored(asked, answer, now)?;
         self.events(process)?;
+        if self.is_provided(process) {
+            return self.goes_on(process, number);
+        }
         self.serve_waiting(process)?;
         if self.is_faulty() && self.random.chance(self.scenario.store.driver_naps) {
             let at = self.now + self.random.between(SECOND, MINUTE);

@@ -15,6 +15,7 @@ use crate::exchange::Exchange;
 use crate::faults::Faults;
 use crate::judged::{Asked, Judged};
 use crate::platform::{Platform, Reply};
+use crate::provided::{Crew, Happening, Provided};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::rules::Broken;
@@ -49,6 +50,8 @@ pub(crate) struct Process {
     pub(crate) wake: Option<At>,
     /// A job whose caller has its answer: it ends once nothing is in flight.
     pub(crate) ending: bool,
+    /// Of a process with a provider.
+    pub(crate) crew: Crew,
     /// Since when its calls fail.
     pub(crate) failing_since: Option<At>,
 }
@@ -71,6 +74,7 @@ pub(crate) enum Event {
     Disturbs(Disturbance),
     HostWakes(usize),
     SecondProgram,
+    Provided(usize, u32, Happening),
 }
 
 pub(crate) struct World {
@@ -190,6 +194,7 @@ impl World {
                     waiting: Vec::new(),
                     wake: None,
                     ending: false,
+                    crew: Crew::default(),
                     failing_since: None,
                 });
                 if let Some(job) = job {
@@ -208,11 +213,17 @@ impl World {
     pub(crate) fn begin_process(&mut self, number: usize, seed: u64) {
         let host = self.processes[number].host;
         let policy = self.scenario.hosts[host].policy.clone();
-        let mut cache = TokenCache::new(policy.clone(), seed).unwrap();
-        if self.processes[number].store.is_some() {
-            cache = cache.sharing();
-        }
-        let mut judged = Judged::new(cache, policy, self.processes[number].store.is_some());
+        let shares = self.processes[number].store.is_some();
+        let mut judged = if let Some(given) = &self.scenario.hosts[host].provided {
+            self.processes[number].crew = Crew::new(seed.is_multiple_of(2));
+            Judged::over(Provided::new(given.clone(), shares, seed), policy, shares)
+        } else {
+            let mut cache = TokenCache::new(policy.clone(), seed).unwrap();
+            if shares {
+                cache = cache.sharing();
+            }
+            Judged::new(cache, policy, shares)
+        };
         if !self.scenario.checked {
             judged = judged.unchecked();
         }
@@ -226,6 +237,11 @@ impl World {
 
     pub(crate) fn clock(&self, process: usize) -> Moment {
         self.hosts[self.processes[process].host].clock.at(self.now)
+    }
+
+    pub(crate) fn is_provided(&self, process: usize) -> bool {
+        let host = &self.scenario.hosts[self.processes[process].host];
+        host.provided.is_some()
     }
 
     pub(crate) fn policy(&self, process: usize) -> &RenewalPolicy {
@@ -316,9 +332,14 @@ impl World {
                 self.arrives(exchange);
                 Ok(())
             }
-            Event::Replied(exchange, reply, at) => self.replied(exchange, reply, at),
-            Event::NoConnection(exchange) => self.no_connection(exchange),
-            Event::GivesUp(exchange) => self.gives_up(exchange),
+            event @ (Event::Replied(number, ..)
+            | Event::NoConnection(number)
+            | Event::GivesUp(number)) => match self.put_off(number, event) {
+                Some(Event::Replied(number, reply, at)) => self.replied(number, reply, at),
+                Some(Event::NoConnection(number)) => self.no_connection(number),
+                Some(Event::GivesUp(number)) => self.gives_up(number),
+                _ => Ok(()),
+            },
             Event::Superseded(exchange) => self.superseded(exchange),
             Event::Rejected(process, life, token) => self.reject(process, life, &token),
             Event::Restarts(process, life) => self.restart(process, life),
@@ -329,6 +350,7 @@ impl World {
             }
             Event::Disturbs(disturbance) => self.disturb(disturbance),
             Event::HostWakes(host) => self.host_wakes(host),
+            Event::Provided(process, life, happening) => self.happens(process, life, happening),
             Event::SecondProgram => {
                 self.platform.issue(self.now, false);
                 self.tally.issued_to_others += 1;
@@ -351,7 +373,8 @@ impl World {
             | Event::Rejected(process, ..)
             | Event::Restarts(process, _)
             | Event::JobBegins(process)
-            | Event::JobEnds(process, _) => *process,
+            | Event::JobEnds(process, _)
+            | Event::Provided(process, ..) => *process,
             Event::Replied(exchange, ..)
             | Event::NoConnection(exchange)
             | Event::Superseded(exchange)

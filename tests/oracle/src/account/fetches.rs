@@ -133,6 +133,14 @@ impl Account {
         }
     }
 
+    /// A fetch was drawn, and nothing could be started for it.
+    pub(crate) fn could_not_send(&mut self, now: Moment) {
+        const NUMBER: u64 = u64::MAX;
+        self.fetch_begins(NUMBER, Duration::ZERO, now);
+        self.end_fetch(NUMBER, now);
+        self.failed(FetchEnd::NotSent, now);
+    }
+
     /// Gives up what is fetched.
     pub(crate) fn supersede(&mut self, now: Moment) -> bool {
         let Some(flight) = self

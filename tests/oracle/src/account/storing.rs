@@ -78,6 +78,13 @@ impl Account {
         self.excuse(at + self.policy.store_retry_cap);
     }
 
+    /// A call was drawn, and failed without one.
+    pub(crate) fn could_not_call(&mut self, writes: bool, now: Moment) {
+        self.call_failed(now, now.monotonic, writes, false);
+        self.lease = None;
+        self.holds_lease_until = None;
+    }
+
     /// The store's answer to a step. Returns a token that must be served now.
     pub(crate) fn answered(
         &mut self,

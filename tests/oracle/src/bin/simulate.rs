@@ -14,6 +14,7 @@ Simulates the token's life over virtual time and checks its rules after each ste
 
   simulate [--seeds FROM..TO] [--keep-going]     runs these seeds (default 0..1000)
       simulate --seeds FROM..TO --until NAME,…   goes on until a seed breaks one of these rules
+      simulate --provider …                      the same with providers, not the machine alone
   simulate --seed N [--trace [LINES]]            runs one, and shows its last lines
   simulate --figures [--fleets 1,3,10] [--rows]  what life costs, as Markdown (default 1,3,10,100,1000)
       simulate --figures --rows                  the rows of the fleet's law alone
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     }
     if let Some(seed) = value("--seed") {
         return match seed.parse() {
-            Ok(seed) => show(Scenario::of(seed), lines()),
+            Ok(seed) => show(scenario_of(seed, has("--provider")), lines()),
             Err(_) => usage(),
         };
     }
@@ -63,7 +64,28 @@ fn main() -> ExitCode {
     else {
         return usage();
     };
-    sweep(from, to, has("--keep-going"), value("--until").as_deref())
+    let how = How {
+        provider: has("--provider"),
+        keep_going: has("--keep-going"),
+        until: value("--until"),
+    };
+    sweep(from, to, &how)
+}
+
+/// How seeds are run.
+struct How {
+    provider: bool,
+    keep_going: bool,
+    until: Option<String>,
+}
+
+fn scenario_of(seed: u64, provider: bool) -> Scenario {
+    let scenario = Scenario::of(seed);
+    if provider {
+        scenario.with_providers()
+    } else {
+        scenario
+    }
 }
 
 fn usage() -> ExitCode {
@@ -97,20 +119,20 @@ struct Found {
     stop: AtomicBool,
 }
 
-fn sweep(from: u64, to: u64, keep_going: bool, until: Option<&str>) -> ExitCode {
+fn sweep(from: u64, to: u64, how: &How) -> ExitCode {
     let started = Instant::now();
     let found = Found::default();
     found.next.store(from, Ordering::Relaxed);
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| work(&found, to, keep_going, until));
+            scope.spawn(|| work(&found, to, how));
         }
     });
     let broken = found.broken.into_inner().unwrap_or_default();
     for (seed, broken) in &broken {
         println!("seed {seed} breaks {broken}");
     }
-    if let (Some(seed), false) = (broken.keys().next(), keep_going) {
+    if let (Some(seed), false) = (broken.keys().next(), how.keep_going) {
         println!("see it with --seed {seed} --trace");
     }
     let seconds = started.elapsed().as_secs_f64();
@@ -125,21 +147,22 @@ fn sweep(from: u64, to: u64, keep_going: bool, until: Option<&str>) -> ExitCode 
     ExitCode::from(u8::from(!broken.is_empty()))
 }
 
-fn work(found: &Found, to: u64, keep_going: bool, until: Option<&str>) {
+fn work(found: &Found, to: u64, how: &How) {
     while !found.stop.load(Ordering::Relaxed) {
         let seed = found.next.fetch_add(1, Ordering::Relaxed);
         if seed >= to {
             return;
         }
-        let outcome = run_seed(seed);
+        let outcome = run_seed(seed, &scenario_of(seed, how.provider));
         found
             .steps
             .fetch_add(outcome.tally.steps, Ordering::Relaxed);
         let Some(broken) = outcome.broken else {
             continue;
         };
+        let until = how.until.as_deref();
         let wanted = until.is_none_or(|until| until.split(',').any(|name| name == broken.name));
-        if wanted && !keep_going {
+        if wanted && !how.keep_going {
             found.stop.store(true, Ordering::Relaxed);
         }
         if let Ok(mut all) = found.broken.lock() {

@@ -1,85 +1,45 @@
 //! A cache, and beside it the account of what is visible of it: each call goes through here, so that each is judged.
 
-use std::collections::BTreeSet;
+mod drawn;
+mod machine;
+mod reports;
+
 use std::fmt::Debug;
 use std::time::Duration;
 
-use pan123_token::{AccessToken, Cause, FetchError, Grant};
-use pan123_token_cache::{
-    Action, Event, FetchTicket, Moment, Reason, Rejection, RenewalPolicy, StoreStep, TokenCache,
-};
+use pan123_token::AccessToken;
+use pan123_token_cache::{Action, Event, Moment, Reason, RenewalPolicy, StoreStep, TokenCache};
+use pan123_token_provider::StoreReport;
 
-use crate::account::{Account, FetchEnd, end_of};
+use crate::account::{Account, FetchEnd};
 use crate::platform::{SECRET, TokenId, token_id};
 use crate::rules::{Broken, Check, ensure};
-use crate::store::Answer;
 
-/// What the machine asks for.
-#[derive(Debug)]
-pub enum Drawn {
-    /// A request for a token.
-    Fetch(Ticket),
-    /// A call to the store.
-    Store(Asked),
-    /// Nothing until then.
-    Wait {
-        /// When to poll again.
-        until: Moment,
-        /// What the machine says about it; no rule believes that.
-        reason: Reason,
-    },
-}
-
-/// A fetch in flight.
-#[derive(Debug)]
-pub struct Ticket {
-    right: FetchTicket,
-    number: u64,
-    forced: BTreeSet<u32>,
-    leased: bool,
-    /// When it was drawn.
-    pub sent: Moment,
-}
-
-impl Ticket {
-    /// How long it may take.
-    pub fn timeout(&self) -> Duration {
-        self.right.timeout()
-    }
-
-    /// Whether it was drawn without a lease.
-    pub fn is_alone(&self) -> bool {
-        !self.leased
-    }
-}
-
-/// A call to the store in flight.
-#[derive(Debug)]
-pub struct Asked {
-    /// The call.
-    pub step: StoreStep,
-    number: u64,
-    /// When it was drawn.
-    pub asked: Moment,
-}
+pub(crate) use drawn::Permit;
+pub use drawn::{Asked, Drawn, Ticket};
+pub(crate) use machine::Machine;
 
 /// A cache and the account of it.
 #[derive(Debug)]
 pub struct Judged {
-    cache: TokenCache,
-    account: Account,
+    pub(crate) machine: Machine,
+    pub(crate) account: Account,
     next: u64,
     checked: bool,
     /// Check what is printed, too, which takes long.
     prints: bool,
-    queued: Vec<Event>,
+    pub(crate) queued: Vec<Event>,
 }
 
 impl Judged {
     /// A cache that did nothing yet. `shares`: whether it is [`sharing`](TokenCache::sharing).
     pub fn new(cache: TokenCache, policy: RenewalPolicy, shares: bool) -> Self {
+        Self::of(Machine::Cache(Box::new(cache)), policy, shares)
+    }
+
+    pub(crate) fn of(machine: Machine, policy: RenewalPolicy, shares: bool) -> Self {
         Self {
-            cache,
+            machine,
             account: Account::new(policy, shares),
             next: 0,
             checked: true,
@@ -110,14 +70,14 @@ impl Judged {
         &self.account
     }
 
-    fn all(&mut self, checks: Vec<Check>) -> Check {
+    pub(crate) fn all(&self, checks: Vec<Check>) -> Check {
         for check in checks {
             self.one(check)?;
         }
         Ok(())
     }
 
-    fn one(&mut self, check: Check) -> Check {
+    pub(crate) fn one(&self, check: Check) -> Check {
         if self.checked { check } else { Ok(()) }
     }
 
@@ -130,9 +90,12 @@ impl Judged {
         self.account.pass_to(now);
         let check = self.account.not_spinning(now);
         self.one(check)?;
-        let drawn = match self.cache.poll(now) {
-            Action::Fetch(ticket) => self.fetch(ticket, now)?,
-            Action::Store(step) => self.call(step, now)?,
+        let drawn = match self.machine.cache().poll(now) {
+            Action::Fetch(ticket) => {
+                let timeout = ticket.timeout();
+                self.fetch(Permit::Ticket(ticket), timeout, now)?
+            }
+            Action::Store(step) => self.call(step, None, now)?,
             Action::Wait { until, reason } => {
                 self.drop_late_lease(now);
                 let mut checks = self.account.may_wait(until, now);
@@ -156,10 +119,10 @@ impl Judged {
             monotonic: now.monotonic.saturating_sub(by),
             ..now
         };
-        let wait = match self.cache.poll(earlier) {
+        let wait = match self.machine.cache().poll(earlier) {
             Action::Wait { until, reason } => Some((until, reason)),
             action => {
-                self.cache.unbegun(action);
+                self.machine.cache().unbegun(action);
                 None
             }
         };
@@ -167,25 +130,36 @@ impl Judged {
         Ok(wait)
     }
 
-    fn fetch(&mut self, ticket: FetchTicket, now: Moment) -> Result<Drawn, Broken> {
+    pub(crate) fn fetch(
+        &mut self,
+        permit: Permit,
+        timeout: Duration,
+        now: Moment,
+    ) -> Result<Drawn, Broken> {
         self.drop_late_lease(now);
         let mut checks = self.account.may_fetch(now);
         let leased = self.account.lease.is_some();
         let forced = self.account.forced_next(now);
         self.next += 1;
-        self.account.fetch_begins(self.next, ticket.timeout(), now);
+        self.account.fetch_begins(self.next, timeout, now);
         checks.push(self.account.backoff_grows());
         self.all(checks)?;
         Ok(Drawn::Fetch(Ticket {
-            right: ticket,
+            permit,
             number: self.next,
             forced,
             leased,
+            timeout,
             sent: now,
         }))
     }
 
-    fn call(&mut self, step: StoreStep, now: Moment) -> Result<Drawn, Broken> {
+    pub(crate) fn call(
+        &mut self,
+        step: StoreStep,
+        report: Option<StoreReport>,
+        now: Moment,
+    ) -> Result<Drawn, Broken> {
         self.drop_late_lease(now);
         let checks = self.account.may_call(&step, now);
         self.all(checks)?;
@@ -195,13 +169,14 @@ impl Judged {
         self.account.must_save = None;
         Ok(Drawn::Store(Asked {
             step,
+            report,
             number: self.next,
             asked: now,
         }))
     }
 
     /// A lease that comes too late to be used is none. Two of them are trouble: this driver can't use them.
-    fn drop_late_lease(&mut self, now: Moment) {
+    pub(crate) fn drop_late_lease(&mut self, now: Moment) {
         let Some(lease) = self.account.lease else {
             return;
         };
@@ -228,8 +203,11 @@ impl Judged {
     }
 
     /// Whether callers without a token fail at once while this is waited for.
-    pub fn callers_fail(&self, until: Moment, reason: Reason, now: Moment) -> bool {
-        self.cache.token_error(until, reason, now).is_some()
+    pub fn callers_fail(&mut self, until: Moment, reason: Reason, now: Moment) -> bool {
+        self.machine
+            .cache()
+            .token_error(until, reason, now)
+            .is_some()
     }
 
     /// What a caller gets now.
@@ -240,26 +218,28 @@ impl Judged {
 
     /// Whether a caller's driver is to poll.
     pub fn wants_poll(&self, now: Moment) -> bool {
-        self.cache.snapshot().wants_poll(now)
+        self.machine.wants_poll(now)
     }
 
     /// After each call: what callers would get, judged. `must`: a token that they must get.
-    fn observe(
+    pub(crate) fn observe(
         &mut self,
         must: Option<(TokenId, &'static str)>,
         now: Moment,
     ) -> Result<Option<AccessToken>, Broken> {
-        let snapshot = self.cache.snapshot();
-        let token = snapshot.token(now);
-        let served = token.map(token_id);
-        if let Some(token) = token {
+        let token = self.machine.token(now);
+        let served = token.as_ref().map(token_id);
+        if let Some(token) = &token {
             let expires_at = token.expires_at().unix_timestamp_nanos();
             let check = self.account.may_serve(token_id(token), expires_at, now);
             self.one(check)?;
         } else {
-            let polls = ensure(snapshot.wants_poll(now), 12, "no-token-then-poll", || {
-                "there is no token, and no driver is to poll".to_owned()
-            });
+            let polls = ensure(
+                self.machine.wants_poll(now),
+                12,
+                "no-token-then-poll",
+                || "there is no token, and no driver is to poll".to_owned(),
+            );
             self.one(polls)?;
         }
         let checks = vec![
@@ -267,115 +247,8 @@ impl Judged {
             Account::serves_what_came(must, served),
         ];
         self.all(checks)?;
-        self.account.serves(token);
-        Ok(token.cloned())
-    }
-
-    /// How a fetch ended.
-    pub fn fetched(
-        &mut self,
-        ticket: Ticket,
-        result: Result<Grant, FetchError>,
-        now: Moment,
-    ) -> Result<FetchEnd, Broken> {
-        self.account.pass_to(now);
-        let in_time = self.account.end_fetch(ticket.number, now).is_some();
-        let (end, must) = match &result {
-            Ok(grant) => self.account.granted(
-                grant,
-                ticket.sent,
-                in_time,
-                ticket.forced.clone(),
-                ticket.leased,
-                now,
-            ),
-            Err(error) if in_time => {
-                let end = end_of(error);
-                self.account.failed(end, now);
-                (end, None)
-            }
-            Err(_) => (FetchEnd::Late, None),
-        };
-        self.cache.fetched(ticket.right, result, now);
-        self.observe(must, now)?;
-        Ok(end)
-    }
-
-    /// A fetch that could not be started.
-    pub fn not_sent(&mut self, ticket: Ticket, now: Moment) -> Result<(), Broken> {
-        self.account.pass_to(now);
-        if self.account.end_fetch(ticket.number, now).is_some() {
-            self.account.failed(FetchEnd::NotSent, now);
-        }
-        let why = Cause::from("no thread");
-        self.cache.not_sent(ticket.right, why, now);
-        self.observe(None, now).map(drop)
-    }
-
-    /// What carries the fetch out doesn't answer any more.
-    pub fn supersede(&mut self, now: Moment) -> Result<bool, Broken> {
-        self.account.pass_to(now);
-        let expected = self.account.supersede(now);
-        let superseded = self.cache.supersede(now);
-        // One whose deadline has passed may be called superseded, too.
-        let check = ensure(superseded || !expected, 9, "superseded", || {
-            "a fetch in flight was not superseded".to_owned()
-        });
-        self.one(check)?;
-        self.observe(None, now)?;
-        Ok(superseded)
-    }
-
-    /// What the store answered.
-    pub fn stored(&mut self, asked: Asked, answer: Answer, now: Moment) -> Result<(), Broken> {
-        self.account.pass_to(now);
-        let in_time = self
-            .account
-            .in_flight
-            .is_some_and(|flight| flight.number == asked.number);
-        let must = self
-            .account
-            .answered(asked.number, &answer, &asked.step, now);
-        let failed = in_time && answer.error().is_some();
-        let done = answer.deliver(asked.step);
-        self.silent(&done)?;
-        let before = self.queued.len();
-        self.cache.stored(done, now);
-        while let Some(event) = self.cache.next_event() {
-            self.queued.push(event);
-        }
-        let said = self.queued[before..]
-            .iter()
-            .any(|event| matches!(event, Event::StoreFailed { .. }));
-        let check = ensure(!failed || said, 11, "store-failure-has-an-event", || {
-            "the store failed, and no event says so".to_owned()
-        });
-        self.one(check)?;
-        self.observe(must, now).map(drop)
-    }
-
-    /// An API call was refused with this token.
-    pub fn reject(&mut self, token: &AccessToken, now: Moment) -> Result<Rejection, Broken> {
-        self.account.pass_to(now);
-        let answer = self.cache.reject(token, now);
-        let id = token_id(token);
-        let check = self.account.rejection_is_answered(id, answer, now);
-        self.one(check)?;
-        self.account.rejects(id, now);
-        self.observe(None, now)?;
-        Ok(answer)
-    }
-
-    /// A caller wants another token.
-    pub fn refresh(&mut self) {
-        self.account.refresh();
-        self.cache.refresh();
-    }
-
-    /// A clock was set, or stood still: waits may end later than they should.
-    pub fn clocks_changed(&mut self, now: Moment) {
-        let until = now.monotonic + self.account.policy.backoff_cap_serving;
-        self.account.excuse(until);
+        self.account.serves(token.as_ref());
+        Ok(token)
     }
 
     /// How fetches ended since this was last asked, reported or given up.
@@ -394,9 +267,7 @@ impl Judged {
     /// The machine's events, which operators see.
     pub fn events(&mut self) -> Result<Vec<Event>, Broken> {
         let mut events = std::mem::take(&mut self.queued);
-        while let Some(event) = self.cache.next_event() {
-            events.push(event);
-        }
+        self.machine.take_events(&mut events);
         for event in &events {
             self.silent(event)?;
         }
@@ -405,7 +276,7 @@ impl Judged {
 
     /// Nor does what the cache prints of itself.
     pub(crate) fn shows_no_secret(&mut self) -> Check {
-        let shown = format!("{:?} {:?}", self.cache, self.cache.snapshot());
+        let shown = self.machine.shown();
         let check = ensure(!shown.contains(SECRET), 0, "no-secret-is-shown", || {
             "the cache shows a token".to_owned()
         });
