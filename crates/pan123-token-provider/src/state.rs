@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use pan123_token::Cause;
-use pan123_token_cache::{Action, Moment, Reason, StoreError, TokenCache};
+use pan123_token_cache::{Action, Moment, Reason, StoreError, StoreStep, TokenCache};
 
 use crate::events::Events;
 use crate::jobs::Jobs;
@@ -77,7 +77,10 @@ impl State {
                     let error = StoreError::new("an earlier call to the store has not ended");
                     self.cache.stored(step.fail(error), now);
                 }
-                action @ Action::Fetch(_) if self.exchange.is_some() => {
+                // Nor a lease, which would be held for nothing.
+                action @ (Action::Fetch(_) | Action::Store(StoreStep::Lease(_)))
+                    if self.exchange.is_some() =>
+                {
                     self.cache.unbegun(action);
                     return Action::Wait {
                         until: now.after(LATE_EXCHANGE),

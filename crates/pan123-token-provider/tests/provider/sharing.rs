@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pan123_token_cache::StoreError;
-use pan123_token_provider::{Place, Wanted, Work};
+use pan123_token_provider::{Place, Turn, Wanted, Work};
 
 use crate::host::{Host, SECOND, exchange, grant, store_call};
 
@@ -63,6 +63,32 @@ fn the_first_token_is_handed_out_after_a_moment_or_at_the_callers_limit_though_i
     // A caller who didn't wait for it has it at once.
     assert_eq!(host.caller().ends().unwrap().secret(), "token-1");
     drop(save);
+}
+
+/// It could not be used, and would keep all other hosts from fetching.
+#[test]
+fn no_lease_is_taken_beside_an_exchange_that_outlives_its_deadline() {
+    let host = Host::new(true);
+    let mut caller = host.caller();
+    let (mut job, _) = caller.starts();
+    let mut exchange = until_exchange(&host, &mut job);
+    let operation = exchange.operation();
+    // The machine gives it up after 31 s; a second later, another may follow.
+    host.clock.advance(31 * SECOND);
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        if let Turn::Start(mut job, _) = host.caller().turn() {
+            while let Some(Work::Store(call)) = job.next() {
+                let (step, key, report) = call.split();
+                calls.push(step.name());
+                report.finish(step.run(&host.store, key));
+            }
+        }
+        host.clock.advance(SECOND);
+    }
+    assert_eq!(calls, ["release", "load", "load"]);
+    exchange.finish(Ok(grant(&operation, 1)));
+    assert_eq!(host.provider.current().unwrap().secret(), "token-1");
 }
 
 #[test]
