@@ -318,6 +318,8 @@ impl Scenario {
     #[must_use]
     pub fn with_providers(mut self) -> Self {
         self.eager = false;
+        // Each caller takes turns of its own.
+        self.most_steps *= 4;
         for host in &mut self.hosts {
             let fitted = host.policy.clone().fitted_to(30 * SECOND).unwrap();
             host.provided = Some(std::mem::replace(&mut host.policy, fitted.policy));

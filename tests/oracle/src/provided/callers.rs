@@ -16,6 +16,9 @@ use crate::world::{Event, Process, World};
 /// More turns of one caller at one instant are an endless loop.
 const MOST_TURNS_AT_ONCE: u32 = 20;
 
+/// What so many wait for, a crowd sees as well.
+const MOST_WAITING: usize = 6;
+
 impl World {
     /// A caller wants a token of a provider.
     pub(crate) fn ask_provider(
@@ -25,7 +28,8 @@ impl World {
         limit: Duration,
     ) -> Check {
         let now = self.clock(process);
-        let Some(judged) = &mut self.processes[process].judged else {
+        let crowded = self.processes[process].crew.callers.len() >= MOST_WAITING;
+        let Some(judged) = self.processes[process].judged.as_mut().filter(|_| !crowded) else {
             return Ok(());
         };
         if wanted == Wanted::Usable

@@ -242,6 +242,10 @@ impl Judged {
         let before = self.queued.len();
         self.machine.take_events(&mut self.queued);
         let mut known = usize::from(timed_out);
+        // A turn makes nothing of a lease that comes too late, either; the second one is called a failure.
+        let useless = self.account.store.useless;
+        self.drop_late_lease(now);
+        known += usize::from(self.account.store.useless && !useless);
         for event in &self.queued[before..] {
             match (event, failure_of(event)) {
                 (_, Some(Failure::Dropped)) => {
