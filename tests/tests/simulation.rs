@@ -14,22 +14,31 @@ const SEEDS: u64 = 56;
 
 #[test]
 fn all_rules_hold() {
+    all_hold(Scenario::of);
+}
+
+#[test]
+fn all_rules_hold_of_providers() {
+    all_hold(|seed| Scenario::of(seed).with_providers());
+}
+
+fn all_hold(scenario: fn(u64) -> Scenario) {
     thread::scope(|scope| {
         for half in 0..2 {
             scope.spawn(move || {
-                (0..SEEDS)
-                    .filter(|seed| seed % 2 == half)
-                    .for_each(all_hold);
+                for seed in (0..SEEDS).filter(|seed| seed % 2 == half) {
+                    holds(seed, &scenario(seed));
+                }
             });
         }
     });
 }
 
-fn all_hold(seed: u64) {
-    let Some(broken) = run_seed(seed, &Scenario::of(seed)).broken else {
+fn holds(seed: u64, scenario: &Scenario) {
+    let Some(broken) = run_seed(seed, scenario).broken else {
         return;
     };
-    let trace = run(Scenario::of(seed), true).trace;
+    let trace = run(scenario.clone(), true).trace;
     let last = trace.len().saturating_sub(40);
     panic!("{}\nseed {seed} breaks {broken}", trace[last..].join("\n"));
 }

@@ -161,6 +161,10 @@ impl World {
         if let Some(store) = process.store {
             self.stores[store].died(number);
         }
+        let host = self.processes[number].host;
+        if let Some(fallback) = self.fallbacks.get_mut(host) {
+            fallback.died(number);
+        }
     }
 
     pub(crate) fn restart(&mut self, number: usize, life: u32) -> Result<(), Broken> {

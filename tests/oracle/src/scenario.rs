@@ -126,6 +126,8 @@ pub struct Scenario {
     pub(crate) idle: Range<At>,
     /// The store's outage ends as the first request for a token is sent.
     pub(crate) store_back_with_first_fetch: bool,
+    /// Each host has a file for its processes, for when the store is out.
+    pub(crate) fallback: bool,
     /// Drivers poll when a wait has ended even if no caller needs a token.
     pub(crate) eager: bool,
     /// Keep the stored form, not the record.
@@ -375,6 +377,7 @@ impl Scenario {
             call_every: MINUTE,
             idle: At::ZERO..At::ZERO,
             store_back_with_first_fetch: false,
+            fallback: false,
             eager: true,
             forms: false,
             skips_calm: false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token_cache::{StoreError, StoreStep, TokenStore};
+use pan123_token_cache::{StoreError, StoreStep, Tier, TokenStore};
 
 use crate::exchange::is_within;
 use crate::judged::Asked;
@@ -38,8 +38,13 @@ impl World {
 
     /// The step reaches the store. Its process may have died since.
     pub(crate) fn step_arrives(&mut self, process: usize, life: u32, asked: Asked) {
-        let condition = self.condition(process);
-        let faulty = self.is_faulty();
+        let at_host = tier(&asked.step) == Tier::Host;
+        let condition = if at_host {
+            Condition::Well
+        } else {
+            self.condition(process)
+        };
+        let faulty = self.is_faulty() && !at_host;
         let latency = self.scenario.store.latency;
         let mut back = self.random.between(latency / 2, latency);
         if faulty && self.random.chance(self.scenario.store.slow) {
@@ -56,7 +61,12 @@ impl World {
         let answer = self.answer(process, &asked.step, condition);
         self.say(process, || {
             let (name, shown) = (asked.step.name(), shown(&answer));
-            format!("the store, {condition:?}, {name}: {shown}")
+            let store = if at_host {
+                "the host's file"
+            } else {
+                "the store"
+            };
+            format!("{store}, {condition:?}, {name}: {shown}")
         });
         if answer.error().is_some() {
             self.faults.of_store_call(process, self.now);
@@ -103,6 +113,10 @@ impl World {
             condition,
             now: self.now,
         };
+        if tier(step) == Tier::Host {
+            let host = self.processes[process].host;
+            return self.fallbacks[host].answer(step, caller);
+        }
         match self.processes[process].store {
             Some(store) => self.stores[store].answer(step, caller),
             None => Answer::failed(step, StoreError::new("there is no store")),
@@ -177,6 +191,15 @@ impl World {
             return Ok(());
         }
         self.drive(process)
+    }
+}
+
+fn tier(step: &StoreStep) -> Tier {
+    match step {
+        StoreStep::Load(step) => step.call().tier,
+        StoreStep::Lease(step) => step.call().tier,
+        StoreStep::Save(step) => step.call().tier,
+        StoreStep::Release(step) => step.call().tier,
     }
 }
 

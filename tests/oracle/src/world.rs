@@ -84,6 +84,8 @@ pub(crate) struct World {
     pub(crate) queue: Queue<Event>,
     pub(crate) platform: Platform,
     pub(crate) stores: Vec<Store>,
+    /// Of each host, where there are some.
+    pub(crate) fallbacks: Vec<Store>,
     pub(crate) hosts: Vec<HostState>,
     pub(crate) processes: Vec<Process>,
     pub(crate) exchanges: Vec<Exchange>,
@@ -117,6 +119,14 @@ impl World {
         let stores = (0..stores)
             .map(|_| Store::new(kind, scenario.forms, lag))
             .collect();
+        let fallbacks = if scenario.fallback {
+            scenario.hosts.len()
+        } else {
+            0
+        };
+        let fallbacks = (0..fallbacks)
+            .map(|_| Store::new(Kind::File, scenario.forms, lag))
+            .collect();
         let hosts = scenario
             .hosts
             .iter()
@@ -140,6 +150,7 @@ impl World {
             queue: Queue::new(),
             platform,
             stores,
+            fallbacks,
             hosts,
             processes: Vec::new(),
             exchanges: Vec::new(),
@@ -221,6 +232,9 @@ impl World {
             let mut cache = TokenCache::new(policy.clone(), seed).unwrap();
             if shares {
                 cache = cache.sharing();
+            }
+            if self.scenario.fallback {
+                cache = cache.with_fallback();
             }
             Judged::new(cache, policy, shares)
         };

@@ -164,6 +164,37 @@ fn dead(hosts: usize, dead: usize) -> Scenario {
     scenario
 }
 
+/// The same with a file on each host for when the store is out.
+fn with_fallback(mut scenario: Scenario) -> Scenario {
+    scenario.fallback = true;
+    scenario
+}
+
+fn flushed_every_6_h() -> Scenario {
+    let mut scenario = base(5, LIFETIME.saturating_sub(DAY));
+    scenario.call_every = MINUTE;
+    add_jobs(&mut scenario, 10, HOUR);
+    // At any second: jobs run on whole minutes.
+    scenario.disturbances = (1..116)
+        .map(|it| {
+            let within = MINUTE * (it * 37 % 60) + SECOND * (it * 23 % 60);
+            (6 * HOUR * it + within, Disturbance::Flush)
+        })
+        .collect();
+    scenario
+}
+
+fn down_for_1_h() -> Scenario {
+    week(|it| it.store.outages.push(3 * DAY..3 * DAY + HOUR))
+}
+
+fn cold_and_down_for_1_h() -> Scenario {
+    let mut scenario = base(3, 2 * HOUR);
+    add_jobs(&mut scenario, 10, 5 * MINUTE);
+    scenario.store.outages.push(At::ZERO..HOUR);
+    scenario
+}
+
 fn mixed(newer: Version, older: Version) -> Scenario {
     let mut scenario = base(10, HOUR / 2);
     scenario.call_every = 2 * SECOND;
@@ -264,10 +295,38 @@ pub fn rows() -> Vec<Row> {
             nothing,
         ),
         row(
-            "store-down-1h",
-            "the same, down for 1 h",
+            "slow-50-fallback",
+            "the same, with a file on each host",
             3,
-            || week(|it| it.store.outages.push(3 * DAY..3 * DAY + HOUR)),
+            || with_fallback(week(|it| it.store.slow = 500)),
+            nothing,
+        ),
+        row(
+            "store-down-1h",
+            "the same week, store down for 1 h",
+            3,
+            down_for_1_h,
+            nothing,
+        ),
+        row(
+            "store-down-1h-fallback",
+            "the same, with a file on each host",
+            3,
+            || with_fallback(down_for_1_h()),
+            nothing,
+        ),
+        row(
+            "cold-down-1h",
+            "cold start, 3 hosts and 10 jobs every 5 min, 2 h, store down for the first",
+            3,
+            cold_and_down_for_1_h,
+            nothing,
+        ),
+        row(
+            "cold-down-1h-fallback",
+            "the same, with a file on each host",
+            3,
+            || with_fallback(cold_and_down_for_1_h()),
             nothing,
         ),
         row(
@@ -347,19 +406,14 @@ pub fn rows() -> Vec<Row> {
             "flushed-6h",
             "30 days, 5 hosts and 10 hourly jobs, store flushed every 6 h",
             2,
-            || {
-                let mut scenario = base(5, LIFETIME.saturating_sub(DAY));
-                scenario.call_every = MINUTE;
-                add_jobs(&mut scenario, 10, HOUR);
-                // At any second: jobs run on whole minutes.
-                scenario.disturbances = (1..116)
-                    .map(|it| {
-                        let within = MINUTE * (it * 37 % 60) + SECOND * (it * 23 % 60);
-                        (6 * HOUR * it + within, Disturbance::Flush)
-                    })
-                    .collect();
-                scenario
-            },
+            flushed_every_6_h,
+            nothing,
+        ),
+        row(
+            "flushed-6h-fallback",
+            "the same, with a file on each host",
+            2,
+            || with_fallback(flushed_every_6_h()),
             nothing,
         ),
         row(
