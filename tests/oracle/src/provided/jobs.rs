@@ -8,7 +8,7 @@ use super::crew::{Doing, Working};
 use crate::clock::At;
 use crate::judged::{Asked, Drawn, Permit};
 use crate::rules::{Check, ensure};
-use crate::scenario::SECOND;
+use crate::scenario::{HOUR, SECOND};
 use crate::world::{Event, World};
 
 /// What happens in a process with a provider.
@@ -205,11 +205,19 @@ impl World {
 
     /// What carries an exchange out falls asleep.
     pub(crate) fn runtime_sleeps(&mut self, number: usize) {
-        let until = self.now + self.random.between(Duration::ZERO, 20 * SECOND);
         let process = self.exchanges[number].process;
+        // A task that isn't polled is superseded by those who wait; a thread is waited for.
+        let task = self.processes[process].crew.tasks;
+        let (longest, excused) = if task {
+            (HOUR, 5 * SECOND)
+        } else {
+            (20 * SECOND, HOUR)
+        };
+        let until = self.now + self.random.between(Duration::ZERO, longest);
         self.say(process, || "the exchange's runtime falls asleep".to_owned());
         self.exchanges[number].asleep_until = until;
-        self.faults.of_process(process, until);
+        self.faults
+            .of_process(process, until.min(self.now + excused));
         self.put(process, until, Happening::RuntimeWakes(number));
     }
 
