@@ -145,7 +145,7 @@ impl Caller {
                 left.is_none()
             });
             if let Some(place) = place {
-                return Turn::Start(Job::new(live, state), place);
+                return Turn::Start(Job::new(live, state, place), place);
             }
         }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pan123_token_cache::{Action, StoreStep};
 
 use crate::exchange::Exchange;
-use crate::jobs::Doing;
+use crate::jobs::{Doing, Place};
 use crate::live::Live;
 use crate::state::{Slot, State};
 use crate::store_call::StoreCall;
@@ -36,9 +36,9 @@ pub enum Work {
 }
 
 impl Job {
-    pub(crate) fn new(live: &Arc<Live>, state: &mut State) -> Self {
+    pub(crate) fn new(live: &Arc<Live>, state: &mut State, place: Place) -> Self {
         let id = state.new_id();
-        state.jobs.add(id);
+        state.jobs.add(id, place);
         Self {
             live: Arc::clone(live),
             id,

@@ -20,8 +20,8 @@ pub(crate) struct Jobs {
     doing: BTreeMap<u64, Doing>,
     /// How often a job came to draw an action: a number that stands still while jobs don't run.
     draws: u64,
-    /// At which of these draws a second job was started, because the first doesn't run.
-    helped_at: Option<u64>,
+    /// The last job that was started elsewhere, because others don't run, and at which of these draws.
+    helper: Option<(u64, u64)>,
     /// Consecutive jobs that were dropped before they began.
     unstarted: u32,
 }
@@ -34,8 +34,11 @@ pub(crate) enum Doing {
 }
 
 impl Jobs {
-    pub(crate) fn add(&mut self, job: u64) {
+    pub(crate) fn add(&mut self, job: u64, place: Place) {
         self.doing.insert(job, Doing::Nothing);
+        if place == Place::Elsewhere {
+            self.helper = Some((job, self.draws));
+        }
     }
 
     /// A job has come to draw an action.
@@ -89,10 +92,8 @@ impl Jobs {
                 Place::Usual
             });
         }
-        let unhelped = self.helped_at != Some(self.draws);
-        (unhelped && stuck(self.draws)).then(|| {
-            self.helped_at = Some(self.draws);
-            Place::Elsewhere
-        })
+        let helps = |(job, draws)| draws == self.draws && self.has(job);
+        let helped = self.helper.is_some_and(helps);
+        (!helped && stuck(self.draws)).then_some(Place::Elsewhere)
     }
 }

@@ -112,3 +112,25 @@ fn a_job_draws_nothing_that_is_not_due_any_more() {
     assert!(late.next().is_none());
     assert!(late.next().is_none());
 }
+
+#[test]
+fn a_second_job_that_could_not_be_started_is_followed_by_another() {
+    let host = Host::new(false);
+    let mut caller = host.caller();
+    let (asleep, _) = caller.starts();
+    caller.waits();
+    caller.waited = MOMENT;
+    let (second, place) = caller.starts();
+    assert_eq!(place, Place::Elsewhere);
+    second.could_not_start("no thread");
+    caller.ends().unwrap_err();
+    host.clock.advance(60 * SECOND);
+    let mut caller = host.caller();
+    caller.waits();
+    caller.waited = MOMENT;
+    let (third, place) = caller.starts();
+    assert_eq!(place, Place::Elsewhere);
+    host.carry_out(third, 1);
+    assert_eq!(caller.ends().unwrap().secret(), "token-1");
+    drop(asleep);
+}
