@@ -10,7 +10,7 @@ use super::crew::{FLUSH, Waiting};
 use super::jobs::Happening;
 use crate::fault::Fault;
 use crate::platform::token_id;
-use crate::rules::{Broken, Check};
+use crate::rules::{Broken, Check, ensure};
 use crate::world::{Event, Process, World};
 
 /// More turns of one caller at one instant are an endless loop.
@@ -49,6 +49,8 @@ impl World {
             caller,
             began: now,
             timer,
+            usable: wanted == Wanted::Usable,
+            served_since: None,
             retries: matches!(wanted, Wanted::Replacing(_)),
         };
         crew.callers.insert(id, waiting);
@@ -85,7 +87,7 @@ impl World {
             self.answer_pings(process)?;
             let woken = self.processes[process].crew.woken.take();
             if woken.is_empty() {
-                return Ok(());
+                return self.serves_who_waits(process);
             }
             for id in woken {
                 if id == FLUSH {
@@ -96,6 +98,25 @@ impl World {
             }
             self.events(process)?;
         }
+    }
+
+    /// Rule 5: who waits has the token once there is one, or it is saved first.
+    fn serves_who_waits(&mut self, process: usize) -> Check {
+        if self.scenario.faults.contains(&Fault::Suspends) {
+            return Ok(());
+        }
+        let served = self.served(process)?.is_some();
+        let now = self.clock(process).monotonic;
+        for waiting in self.processes[process].crew.callers.values_mut() {
+            let since = waiting.served_since.filter(|_| served).unwrap_or(now);
+            waiting.served_since = served.then_some(since);
+            let waits = now.saturating_sub(since);
+            let in_time = !waiting.usable || waits <= Duration::from_millis(300);
+            ensure(in_time, 5, "who-waits-is-served", || {
+                format!("a caller waits, though there has been a token for {waits:?}")
+            })?;
+        }
+        Ok(())
     }
 
     fn take_turn(&mut self, process: usize, id: u64) -> Check {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use pan123_token_cache::Moment;
 use pan123_token_provider::{Caller, Flush, Job};
@@ -30,6 +31,10 @@ pub(super) struct Waiting {
     pub(super) began: Moment,
     /// When it takes another turn, unless it is woken.
     pub(super) timer: At,
+    /// Any token will do.
+    pub(super) usable: bool,
+    /// By the monotonic clock: since when there has been a token.
+    pub(super) served_since: Option<Duration>,
     /// It repeats an API call that was refused.
     pub(super) retries: bool,
 }

@@ -77,8 +77,9 @@ impl World {
         }
         let mut at = self.now;
         if !elsewhere && self.random.chance(some) {
-            at += self.random.between(Duration::ZERO, 5 * SECOND);
-            self.faults.of_process(process, at);
+            // One that doesn't run is helped.
+            at += self.random.between(Duration::ZERO, HOUR);
+            self.faults.of_process(process, at.min(self.now + SECOND));
         }
         let crew = &mut self.processes[process].crew;
         let id = crew.new_id();
