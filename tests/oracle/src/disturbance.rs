@@ -6,6 +6,7 @@ use pan123_token_provider::Wanted;
 
 use crate::clock::At;
 use crate::driver::CALLER;
+use crate::judged::Judged;
 use crate::provided::Crew;
 use crate::rules::Broken;
 use crate::world::{Event, World};
@@ -56,7 +57,6 @@ impl World {
         match disturbance {
             Disturbance::Death { process, restart } => {
                 self.end_process(process);
-                self.faults.explained += 2;
                 self.faults.of_process(process, self.now + restart);
                 let life = self.processes[process].life;
                 self.queue
@@ -149,7 +149,21 @@ impl World {
     }
 
     /// A process ends, at once: its callers, its action under way and its locks are gone.
+    ///
+    /// Rule 13: where it held a lease that nobody releases now, or a token that nobody saves, that explains one more token.
+    /// Nothing else that ends with a process does.
     pub(crate) fn end_process(&mut self, number: usize) {
+        let now = self.clock(number);
+        let account = self.processes[number].judged.as_ref().map(Judged::account);
+        let holds = account.is_some_and(|it| {
+            it.holds_lease_until
+                .is_some_and(|until| now.monotonic < until)
+        });
+        let unsaved = account.is_some_and(|it| it.unsaved.is_some());
+        self.faults.explained += u64::from(holds || unsaved);
+        if holds {
+            self.faults.of_all_stores(self.now);
+        }
         let process = &mut self.processes[number];
         process.life += 1;
         process.judged = None;

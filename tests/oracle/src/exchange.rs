@@ -52,6 +52,17 @@ impl World {
         let dropped = chance(network.ticket_dropped);
         let superseded = chance(network.superseded);
         let duplicated = chance(network.duplicated);
+        if let Some(job) = self.processes[process].job
+            && self.is_faulty()
+            && self.random.chance(job.killed)
+        {
+            let at = self.now
+                + self
+                    .random
+                    .between(Duration::ZERO, self.scenario.network.latency * 2);
+            let life = self.processes[process].life;
+            self.queue.put(at, Event::JobEnds(process, life));
+        }
         let host = self.processes[process].host;
         lost |= is_within(&self.scenario.hosts[host].dead_network, self.now);
         lost_reply |= is_within(&network.lost_replies, self.now);

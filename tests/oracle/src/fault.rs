@@ -77,6 +77,8 @@ pub enum Fault {
     Misconfigured,
     /// Processes begin, ask for one token and end.
     Jobs,
+    /// The same, and some are killed while they fetch.
+    KilledJobs,
     /// Callers ask for another token.
     Refreshes,
     /// Some hosts can't reach the platform.
@@ -93,7 +95,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::WrongClocks,
         Self::Drift,
         Self::Jumps,
@@ -126,6 +128,7 @@ impl Fault {
         Self::StaleReads,
         Self::Misconfigured,
         Self::Jobs,
+        Self::KilledJobs,
         Self::Refreshes,
         Self::DeadNetwork,
         Self::LostReplies,
@@ -150,6 +153,7 @@ impl Fault {
                 | Self::StaleReads
                 | Self::Misconfigured
                 | Self::Jobs
+                | Self::KilledJobs
                 | Self::DeadNetwork
                 | Self::LostReplies
                 | Self::MixedPolicies
@@ -351,11 +355,15 @@ impl Scenario {
                 self.disturbances
                     .push((at, Disturbance::StoreAccess { host }));
             }
-            Fault::Jobs => {
+            Fault::Jobs | Fault::KilledJobs => {
                 let every = (self.ends / 200).clamp(MINUTE, 6 * HOUR);
                 for _ in 0..=random.below(5) {
                     let first = random.between(At::ZERO, every);
-                    self.hosts.push(Host::with_job(every, first));
+                    let mut host = Host::with_job(every, first);
+                    if fault == Fault::KilledJobs {
+                        host.jobs[0].killed = some;
+                    }
+                    self.hosts.push(host);
                 }
             }
             Fault::Refreshes => {

@@ -324,6 +324,7 @@ impl World {
             Fault::LostReplies,
             Fault::StaleReads,
             Fault::Jobs,
+            Fault::KilledJobs,
         ];
         let faults = &self.scenario.faults;
         let sound = faults.iter().all(|it| explained_faults.contains(it));

@@ -61,6 +61,8 @@ pub(crate) struct Job {
     pub(crate) first: At,
     /// How long its caller waits for a token.
     pub(crate) timeout: Duration,
+    /// The chance that it is killed in an exchange, or before that is saved, in a thousand.
+    pub(crate) killed: u32,
 }
 
 /// What the way to the platform does. Chances are in a thousand.
@@ -165,6 +167,7 @@ impl Host {
             every,
             first,
             timeout: 30 * SECOND,
+            killed: 0,
         });
         host
     }
