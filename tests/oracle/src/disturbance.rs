@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pan123_token_provider::Wanted;
 
+use crate::callers::CALLER;
 use crate::clock::At;
-use crate::driver::CALLER;
 use crate::judged::Judged;
 use crate::provided::Crew;
 use crate::rules::Broken;

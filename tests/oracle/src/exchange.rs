@@ -7,9 +7,10 @@ use pan123_token_cache::Moment;
 
 use crate::clock::At;
 use crate::judged::Ticket;
-use crate::platform::{Reply, token_id};
+use crate::platform::Reply;
 use crate::provided::Happening;
 use crate::rules::Broken;
+use crate::wire::token_id;
 use crate::world::{Event, World};
 
 /// One request for a token.

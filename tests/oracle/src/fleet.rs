@@ -1,9 +1,6 @@
 //! Rules about all hosts together, and about what is true whatever a host believes.
 
-use std::time::Duration;
-
 use crate::clock::At;
-use crate::exchange::is_within;
 use crate::fault::Fault;
 use crate::life::Life;
 use crate::platform::TokenId;
@@ -12,11 +9,11 @@ use crate::scenario::{HOUR, SECOND, Sharing};
 use crate::world::World;
 
 impl World {
-    fn judge(&self, check: Check) -> Check {
+    pub(crate) fn judge(&self, check: Check) -> Check {
         if self.scenario.checked { check } else { Ok(()) }
     }
 
-    fn has(&self, faults: &[Fault]) -> bool {
+    pub(crate) fn has(&self, faults: &[Fault]) -> bool {
         self.scenario.faults.iter().any(|it| faults.contains(it))
     }
 
@@ -87,7 +84,7 @@ impl World {
         }
         let version = self.hosts[self.processes[process].host].version;
         let (record, saved_at) = store.readable(version, self.now)?;
-        let token = crate::platform::token_id(&record.token);
+        let token = crate::wire::token_id(&record.token);
         (!record.suspect).then_some((token, saved_at, record.issued_at))
     }
 
@@ -167,117 +164,6 @@ impl World {
         }
     }
 
-    /// Rules 11 and 12: a process that is polled has a token soon after the last fault that hit it. Called at each wait.
-    pub(crate) fn check_alive(&mut self, process: usize) -> Check {
-        if self.served(process)?.is_some() {
-            self.faults.without_since[process] = None;
-            return Ok(());
-        }
-        if self.processes[process].job.is_some() || !self.scenario.checked {
-            return Ok(());
-        }
-        let now = self.now;
-        let since = *self.faults.without_since[process].get_or_insert(now);
-        let scenario = &self.scenario;
-        let host = &scenario.hosts[self.processes[process].host];
-        let faulty = self.is_faulty();
-        if is_within(&scenario.habits.outages, now)
-            || is_within(&scenario.habits.refusals, now)
-            || faulty && is_within(&scenario.network.lost_replies, now)
-        {
-            self.faults.of_all(now);
-        }
-        // A process whose store is misconfigured fails by design, until that is mended and seen.
-        let misconfigured = self.hosts[self.processes[process].host].misconfigured;
-        if is_within(&host.dead_network, now) || misconfigured {
-            self.faults.of_process(process, now);
-        }
-        let policy = &host.policy;
-        let shares = self.processes[process].store.is_some();
-        let lazy = if scenario.eager {
-            Duration::ZERO
-        } else {
-            scenario.call_every * 4
-        };
-        let bound = policy.lease_term
-            + policy.backoff_cap
-            + policy.fetch_timeout
-            + policy.store_timeout * 4
-            + scenario.network.latency * 2
-            + (policy.min_interval + policy.lease_poll * 14) * u32::from(shares)
-            + lazy
-            + SECOND;
-        let turns = u32::try_from(self.processes.len()).unwrap_or(1);
-        let alone = bound * 2
-            + policy.lease_term * 2
-            + policy.store_timeout * 6
-            + (policy.min_interval + policy.lease_poll * 3) * turns
-            + policy.store_patience * 2;
-        let seeks = policy.backoff_cap * 2 + policy.store_timeout * 4 + lazy;
-        let (own, with_store) = self.faults.excused(process);
-        let (own, with_store) = (own.max(since), with_store.max(since));
-        let others = shares
-            && self.faults.others_failed_since(
-                process,
-                with_store.max(now.saturating_sub(bound + 2 * policy.lease_term)),
-            );
-        let without = now.saturating_sub(with_store);
-        let checks = if others {
-            // Each of the others goes before it once at the most.
-            let turn = policy.fetch_timeout + policy.min_interval + policy.lease_poll * 3;
-            let fair = bound + turn * turns;
-            vec![ensure(
-                without <= fair,
-                12,
-                "healthy-hosts-go-first",
-                || format!("no token for {without:?}, while others fail by themselves"),
-            )]
-        } else {
-            let without_own = now.saturating_sub(own);
-            vec![
-                ensure(without <= bound, 12, "alive", || {
-                    format!("no token for {without:?}, beyond {bound:?}")
-                }),
-                ensure(without_own <= alone, 11, "alive-without-the-store", || {
-                    format!("no token for {without_own:?}, beyond {alone:?}")
-                }),
-            ]
-        };
-        for check in checks {
-            self.judge(check)?;
-        }
-        self.check_seeks(process, since, seeks)
-    }
-
-    /// Rule 12: a process without a token finds the one in the store, whatever else it waits for.
-    fn check_seeks(&mut self, process: usize, since: At, bound: Duration) -> Check {
-        let Some((stored, saved_at, _)) = self.stored_for(process) else {
-            return Ok(());
-        };
-        let rejected = self.processes[process]
-            .judged
-            .as_ref()
-            .is_some_and(|judged| judged.account().was_rejected(stored));
-        let store_calls = self.faults.excused_by_store(process);
-        let waited = self
-            .now
-            .saturating_sub(since.max(saved_at).max(store_calls));
-        let usable = self.now + HOUR / 30 < self.platform.truth(stored).expires;
-        let skewed = self.has(&[
-            Fault::WrongClocks,
-            Fault::Drift,
-            Fault::Jumps,
-            Fault::Suspends,
-            Fault::WrongDate,
-            Fault::NoDate,
-        ]);
-        let holds = rejected || skewed || !usable || waited <= bound;
-        let check = ensure(holds, 12, "seekers-adopt", || {
-            format!("token {stored} has been in the store for {waited:?}, and none is served")
-        });
-        self.judge(check)
-    }
-
     /// Rule 7: once all faults have ended for longer than the longest minimum age, a fleet that shares knows of one token.
     pub(crate) fn check_peace(&mut self, process: usize) -> Check {
         let scenario = &self.scenario;
@@ -296,76 +182,5 @@ impl World {
             format!("{late} API calls were refused long after the last fault")
         });
         self.judge(check)
-    }
-
-    /// What can be told only at the end.
-    pub(crate) fn finish(&mut self) -> Check {
-        let check = self.frugal();
-        self.judge(check)?;
-        let check = self.loads_are_spread();
-        self.judge(check)
-    }
-
-    /// Rule 13: tokens issued, against what explains them.
-    fn frugal(&self) -> Check {
-        let explained_faults = [
-            Fault::WrongClocks,
-            Fault::NoConnection,
-            Fault::Losses,
-            Fault::Delays,
-            Fault::Duplicates,
-            Fault::Overload,
-            Fault::Gateway,
-            Fault::Outage,
-            Fault::Deaths,
-            Fault::WrongSecret,
-            Fault::Always401,
-            Fault::DeadNetwork,
-            Fault::LostReplies,
-            Fault::StaleReads,
-            Fault::Jobs,
-            Fault::KilledJobs,
-        ];
-        let faults = &self.scenario.faults;
-        let sound = faults.iter().all(|it| explained_faults.contains(it));
-        if self.scenario.sharing != Sharing::Redis || !sound {
-            return Ok(());
-        }
-        let lifetime = self.scenario.habits.lifetime;
-        let window = self.scenario.hosts[0].policy.renewal_window;
-        let shortest = lifetime.saturating_sub(window.min(lifetime / 5) + SECOND);
-        let lifetimes = 1 + self.now.as_nanos() / shortest.as_nanos().max(1);
-        let (issued, explained) = (self.tally.issued, self.faults.explained);
-        let lifetimes = u64::try_from(lifetimes).unwrap_or(u64::MAX);
-        ensure(issued <= lifetimes + explained, 13, "frugal", || {
-            format!("{issued} tokens for {lifetimes} lifetimes; {explained} more are explained")
-        })
-    }
-
-    /// Rule 12: jitter spreads the loads of caches that hold a fresh token.
-    fn loads_are_spread(&self) -> Check {
-        let scenario = &self.scenario;
-        let fresh_for_long = scenario.habits.lifetime >= HOUR && scenario.eager;
-        if scenario.sharing != Sharing::Redis || !scenario.faults.is_empty() || !fresh_for_long {
-            return Ok(());
-        }
-        let usual: Vec<Duration> = self
-            .processes
-            .iter()
-            .filter_map(|process| process.judged.as_ref())
-            .filter_map(|judged| {
-                let mut intervals = judged.account().load_intervals.clone();
-                intervals.sort_unstable();
-                intervals.get(intervals.len() / 2).copied()
-            })
-            .collect();
-        let (least, most) = (usual.iter().min(), usual.iter().max());
-        let (Some(least), Some(most)) = (least, most) else {
-            return Ok(());
-        };
-        let spread = usual.len() < 5 || most.saturating_sub(*least) > *most / 50;
-        ensure(spread, 12, "jitter-spreads-loads", || {
-            format!("all load at the same interval: {usual:?}")
-        })
     }
 }

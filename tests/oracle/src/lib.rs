@@ -6,10 +6,14 @@
 )]
 
 mod account;
+mod alive;
+mod answer;
+mod callers;
 mod calm;
 mod clock;
 mod disturbance;
 mod driver;
+mod ending;
 mod exchange;
 mod fault;
 mod faults;
@@ -24,21 +28,24 @@ mod random;
 mod rules;
 mod scenario;
 pub mod script;
+mod seeds;
+mod setup;
 mod store;
 pub mod stored;
 mod storing;
 mod tally;
+mod wire;
 mod world;
 
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use account::FetchEnd;
+pub use answer::Answer;
 pub use fault::Fault;
 pub use judged::{Asked, Drawn, Judged, Ticket};
 pub use rules::Broken;
 pub use scenario::{Scenario, Sharing};
-pub use store::Answer;
 pub use tally::Tally;
 pub use world::OpenStore;
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use pan123_token_cache::{StoreError, StoreStep, Tier, TokenStore};
 
+use crate::answer::Answer;
 use crate::exchange::is_within;
 use crate::judged::Asked;
-use crate::platform::token_id;
 use crate::provided::Happening;
 use crate::rules::Broken;
 use crate::scenario::{MINUTE, SECOND};
-use crate::store::{Answer, Caller, Condition};
+use crate::store::{Caller, Condition};
+use crate::wire::token_id;
 use crate::world::{Event, World};
 
 impl World {

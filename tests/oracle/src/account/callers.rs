@@ -4,7 +4,8 @@ use pan123_token::AccessToken;
 use pan123_token_cache::Moment;
 
 use super::Account;
-use crate::platform::{TokenId, token_id};
+use crate::platform::TokenId;
+use crate::wire::token_id;
 
 /// Whether a caller asked for another token than the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

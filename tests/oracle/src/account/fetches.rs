@@ -8,7 +8,8 @@ use pan123_token_cache::Moment;
 
 use super::{Account, FlightKind, InFlight, Refresh, Unsaved};
 use crate::life::Life;
-use crate::platform::{TokenId, token_id};
+use crate::platform::TokenId;
+use crate::wire::token_id;
 
 /// How a fetch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 use pan123_token_cache::{Lease, Moment, Saved, StoreStep, Stored};
 
 use super::{Account, FlightKind, InFlight, LeaseSeen};
+use crate::answer::Answer;
 use crate::life::Life;
-use crate::platform::{TokenId, token_id};
-use crate::store::Answer;
+use crate::platform::TokenId;
+use crate::wire::token_id;
 
 /// What is known of the store from its answers.
 #[derive(Clone, Debug, Default)]

@@ -2,9 +2,11 @@
 
 mod fleets;
 mod law;
+mod rows;
 
 pub use fleets::fleets;
-pub use law::{Row, law, rows};
+pub use law::{Row, law};
+pub use rows::rows;
 
 use std::time::Duration;
 

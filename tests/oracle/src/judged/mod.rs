@@ -12,8 +12,9 @@ use pan123_token_cache::{Action, Event, Moment, Reason, RenewalPolicy, StoreStep
 use pan123_token_provider::StoreReport;
 
 use crate::account::{Account, FetchEnd};
-use crate::platform::{SECRET, TokenId, token_id};
+use crate::platform::TokenId;
 use crate::rules::{Broken, Check, ensure};
+use crate::wire::{SECRET, token_id};
 
 pub(crate) use drawn::Permit;
 pub use drawn::{Asked, Drawn, Ticket};

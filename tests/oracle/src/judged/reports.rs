@@ -5,9 +5,9 @@ use pan123_token_cache::{Event, Moment, Rejection};
 
 use super::{Asked, Judged, Permit, Ticket};
 use crate::account::{FetchEnd, end_of};
-use crate::platform::token_id;
+use crate::answer::Answer;
 use crate::rules::{Broken, ensure};
-use crate::store::Answer;
+use crate::wire::token_id;
 
 impl Judged {
     /// How a fetch ended.

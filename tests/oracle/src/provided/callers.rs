@@ -9,8 +9,8 @@ use pan123_token_provider::{Turn, Wanted};
 use super::crew::{FLUSH, Waiting};
 use super::jobs::Happening;
 use crate::fault::Fault;
-use crate::platform::token_id;
 use crate::rules::{Broken, Check, ensure};
+use crate::wire::token_id;
 use crate::world::{Event, Process, World};
 
 /// More turns of one caller at one instant are an endless loop.

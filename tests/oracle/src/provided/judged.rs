@@ -9,10 +9,10 @@ use pan123_token_provider::{Caller, Flush, Job, StoreReport, Turn, Wanted, Work}
 
 use super::{Flight, Provided};
 use crate::account::FlightKind;
+use crate::answer::Answer;
 use crate::judged::{Asked, Drawn, Judged, Machine, Ticket};
-use crate::platform::token_id;
 use crate::rules::{Broken, Check, ensure};
-use crate::store::Answer;
+use crate::wire::token_id;
 
 impl Judged {
     /// A provider that did nothing yet. `policy` is fitted to its timeout.

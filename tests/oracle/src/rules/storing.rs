@@ -6,7 +6,7 @@ use pan123_token_cache::{Moment, Release, Save, StoreStep};
 
 use super::{Check, ensure};
 use crate::account::Account;
-use crate::platform::token_id;
+use crate::wire::token_id;
 
 /// More calls than this without a fetch or time between them are an endless loop.
 const MOST_CALLS_AT_ONCE: u32 = 12;
