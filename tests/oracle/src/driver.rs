@@ -6,6 +6,7 @@ use pan123_token_cache::{Moment, Reason};
 
 use crate::account::FetchEnd;
 use crate::clock::At;
+use crate::fault::Fault;
 use crate::judged::Drawn;
 use crate::rules::{Broken, ensure};
 use crate::world::{Event, World};
@@ -116,7 +117,11 @@ impl World {
         let Some(at) = host.clock.when(self.now, until) else {
             return;
         };
-        let at = at.max(self.now + Duration::from_nanos(1));
+        let mut at = at.max(self.now + Duration::from_nanos(1));
+        if self.scenario.faults.contains(&Fault::Forks) {
+            // No two processes wake at the same nanosecond, of which those that were forked make their lease's owner.
+            at += Duration::from_nanos(process as u64);
+        }
         if self.processes[process].wake != Some(at) {
             self.processes[process].wake = Some(at);
             let life = self.processes[process].life;

@@ -200,7 +200,11 @@ impl Platform {
         if faulty && let Some(&newest) = self.live.last() {
             match self.habits.repeat {
                 Repeat::Never => {}
-                Repeat::Unchanged => return (newest, date),
+                Repeat::Unchanged => {
+                    // Another program may have got it with a right one.
+                    self.tokens[newest].honest &= date == DateHeader::Right;
+                    return (newest, date);
+                }
                 Repeat::Extended => {
                     let truth = &mut self.tokens[newest];
                     truth.expires = truth.expires.max(second + self.habits.lifetime);
