@@ -11,6 +11,10 @@ use crate::wire::token_id;
 
 impl Judged {
     /// How a fetch ended.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a ticket is good for one report"
+    )]
     pub fn fetched(
         &mut self,
         ticket: Ticket,
