@@ -146,13 +146,13 @@ fn while_a_call_hangs_a_second_job_fetches_and_no_second_call_is_made() {
     let mut seconds = 0;
     let (mut job, _) = loop {
         match caller.turn() {
-            pan123_token_provider::Turn::Start(job, place) => break (job, place),
-            pan123_token_provider::Turn::Wait(time) => {
+            Turn::Start(job, place) => break (job, place),
+            Turn::Wait(time) => {
                 host.clock.advance(time);
                 caller.waited += time;
                 seconds += 1;
             }
-            other @ pan123_token_provider::Turn::Done(_) => {
+            other @ Turn::Done(_) => {
                 panic!("{other:?} after {seconds} waits")
             }
         }
@@ -198,9 +198,7 @@ fn a_token_that_is_newer_in_the_store_replaces_a_rejected_one() {
         .unwrap();
     host.clock.advance(60 * SECOND);
     let mut caller = other.caller(Wanted::Refreshed, 30 * SECOND);
-    while let pan123_token_provider::Turn::Start(job, _) =
-        caller.turn(Duration::ZERO, std::task::Waker::noop())
-    {
+    while let Turn::Start(job, _) = caller.turn(Duration::ZERO, std::task::Waker::noop()) {
         host.carry_out(job, 2);
     }
     assert_eq!(other.current().unwrap().secret(), "token-2");
