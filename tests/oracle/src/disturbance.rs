@@ -150,7 +150,7 @@ impl World {
 
     /// A process ends, at once: its callers, its action under way and its locks are gone.
     ///
-    /// Rule 13: where it held a lease that nobody releases now, or a token that nobody saves, that explains one more token.
+    /// Rule 13: where it held a lease that is not released now, or a token that is not saved, that explains one more token.
     /// Nothing else that ends with a process does.
     pub(crate) fn end_process(&mut self, number: usize) {
         let now = self.clock(number);

@@ -1,4 +1,4 @@
-//! Rules that can be judged only when a run is over.
+//! Rules that can be judged only at the end of a run.
 
 use std::time::Duration;
 

@@ -265,7 +265,7 @@ impl Account {
                 }
             }
         }
-        // Nobody saves what has expired, be it by a wall clock that is set back later.
+        // What has expired is not saved, be it by a wall clock that is set back later.
         let unsaved = self.unsaved.take();
         self.unsaved = unsaved.filter(|it| self.is_surely_usable(it.token, now));
     }

@@ -59,7 +59,7 @@ impl World {
             self.put(process, cancelled, Happening::Cancelled(id));
         }
         self.processes[process].crew.woken.ring(id);
-        self.settle(process)
+        self.run_turns(process)
     }
 
     /// Whether what runs in processes is dropped now and then.
@@ -77,11 +77,11 @@ impl World {
     pub(crate) fn all_take_turns(&mut self, process: usize) -> Check {
         let crew = &self.processes[process].crew;
         crew.callers.keys().for_each(|id| crew.woken.ring(*id));
-        self.settle(process)
+        self.run_turns(process)
     }
 
-    /// Who was woken takes a turn, until nobody is.
-    pub(super) fn settle(&mut self, process: usize) -> Check {
+    /// All that were woken take a turn, until none is left.
+    pub(super) fn run_turns(&mut self, process: usize) -> Check {
         self.events(process)?;
         loop {
             self.answer_pings(process)?;

@@ -64,7 +64,7 @@ impl Crew {
         }
     }
 
-    /// Nobody waits, and no job is there.
+    /// No caller waits, and no job is there.
     pub(crate) fn rests(&self) -> bool {
         self.callers.is_empty() && self.jobs.is_empty()
     }

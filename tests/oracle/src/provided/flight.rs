@@ -50,7 +50,7 @@ impl Flight {
 
     /// Its runtime polls it: an answer to who asks whether it still does.
     ///
-    /// True where nobody wants its reply any more: it was superseded.
+    /// True where its reply is not wanted any more: it was superseded.
     pub(crate) fn poll(&mut self) -> bool {
         match self {
             Self::Thread(_) => false,
@@ -58,7 +58,7 @@ impl Flight {
         }
     }
 
-    /// The reply is there. False where nobody wants it any more: it was superseded.
+    /// The reply is there. False where it is not wanted any more: it was superseded.
     pub(crate) fn land(self, result: Outcome) -> bool {
         match self {
             Self::Thread(exchange) => {

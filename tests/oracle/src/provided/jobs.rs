@@ -51,7 +51,7 @@ impl World {
             Happening::CallLost(asked) => self.call_lost(process, *asked)?,
             Happening::RuntimeWakes(number) => self.poll_exchange(process, number)?,
         }
-        self.settle(process)
+        self.run_turns(process)
     }
 
     /// A caller hands a job to be started.
@@ -168,7 +168,7 @@ impl World {
             }
             self.put(process, at, Happening::Runs(id));
         }
-        self.settle(process)
+        self.run_turns(process)
     }
 
     fn exchange_lost(&mut self, process: usize, number: usize) -> Check {
