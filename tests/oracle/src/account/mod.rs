@@ -230,9 +230,9 @@ impl Account {
             return;
         }
         if lives.len() >= 96 {
-            // Not one that it may have taken; clocks that drift make most of the others.
-            let other = |it: &Life| Some(it.expires_at) != self.held_expires_at;
-            let old = lives[24..].iter().position(other).unwrap_or(0);
+            // Clocks that drift and slow stores make most of them: one that says neither the most nor the least.
+            let between = |it: &Life| lies_between(it, lives, life.since);
+            let old = lives[24..].iter().position(between).unwrap_or(0);
             lives.remove(24 + old);
         }
         lives.push(life);
@@ -269,4 +269,21 @@ impl Account {
         let unsaved = self.unsaved.take();
         self.unsaved = unsaved.filter(|it| self.is_surely_usable(it.token, now));
     }
+}
+
+/// Whether others of the same counts are younger and older, and have more and less of their life left.
+fn lies_between(life: &Life, lives: &[Life], now: Moment) -> bool {
+    let alike = |it: &&Life| {
+        it.expires_at == life.expires_at
+            && it.forced == life.forced
+            && it.maybe_issued == life.maybe_issued
+    };
+    let (mut younger, mut older, mut more, mut less) = (false, false, false, false);
+    for it in lives.iter().filter(alike) {
+        younger |= it.age_at(now) < life.age_at(now);
+        older |= it.age_at(now) > life.age_at(now);
+        more |= it.left_at(now) > life.left_at(now);
+        less |= it.left_at(now) < life.left_at(now);
+    }
+    younger && older && more && less
 }
