@@ -4,8 +4,6 @@
 //! It speaks plain HTTP, to an emulator on this host. For the platform itself, put TLS (rustls' `Connection` is sans-IO, too)
 //! between the socket and the bytes.
 
-mod http1;
-
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -15,6 +13,7 @@ use pan123_token::{
     BaseUrl, Cause, Credentials, FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES,
 };
 use pan123_token_cache::{Action, Clock, FetchTicket, RenewalPolicy, SystemClock, TokenCache};
+use pan123_token_examples::http1;
 
 fn main() {
     if let Err(error) = run() {

@@ -1,16 +1,16 @@
 //! A whole upload (V2) with reqwest: the domain, the file, its slices, and that it is complete. Each call carries the token,
 //! also those to the upload host, which is known at run time only.
 
-mod upload;
-
 use std::error::Error;
 use std::time::Duration;
 
+use pan123_token_examples::upload::{
+    COMPLETE, CREATE, Created, DOMAIN, SLICE, create, data, trusted, trusted_hosts,
+};
 use pan123_token_reqwest::reqwest::multipart::{Form, Part};
 use pan123_token_reqwest::reqwest::{Client, RequestBuilder, redirect::Policy};
 use pan123_token_reqwest::{BaseUrl, Credentials, TokenProvider};
 use serde_json::Value;
-use upload::{COMPLETE, CREATE, Created, DOMAIN, SLICE, create, data, trusted, trusted_hosts};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {

@@ -7,6 +7,9 @@ use std::time::Duration;
 use pan123_token::{AccessToken, BaseUrl, Credentials};
 use pan123_token_cache::testing::ManualClock;
 use pan123_token_cache::{Event, Failure, Rejection, TokenError, TokenStore};
+use pan123_token_examples::smol_provider;
+use pan123_token_provider::Settings;
+use pan123_token_reqwest::reqwest;
 use tokio::runtime::{Builder, Runtime};
 
 /// What a provider is made of.
@@ -57,7 +60,12 @@ impl Provider {
 pub type Make = fn(Parts) -> Provider;
 
 /// Every provider there is, with its name.
-pub const ALL: [(&str, Make); 2] = [("hyper", on_hyper), ("ureq", on_ureq)];
+pub const ALL: [(&str, Make); 4] = [
+    ("hyper", on_hyper),
+    ("ureq", on_ureq),
+    ("reqwest", on_reqwest),
+    ("smol", on_smol),
+];
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -102,6 +110,45 @@ fn on_ureq(parts: Parts) -> Provider {
         refresh: Box::new(move || refreshing.refresh()),
         reject: Box::new(move |token| rejecting.reject(token)),
         settle: Box::new(move || assert!(settling.flush(LONG))),
+    }
+}
+
+fn on_reqwest(parts: Parts) -> Provider {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (runtime, log) = (Rc::new(runtime), parts.log);
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none());
+    let provider = pan123_token_reqwest::TokenProvider::builder(parts.credentials)
+        .base_url(parts.base_url)
+        .client(client.build().unwrap())
+        .clock(parts.clock)
+        .store(parts.store)
+        .on_event(move |event| log.take(event))
+        .build()
+        .unwrap();
+    let on = |runtime: &Rc<Runtime>| (Rc::clone(runtime), provider.clone());
+    let (refreshing, rejecting, settling) = (on(&runtime), provider.clone(), on(&runtime));
+    Provider {
+        token: Box::new(move || runtime.block_on(provider.token())),
+        refresh: Box::new(move || refreshing.0.block_on(refreshing.1.refresh())),
+        reject: Box::new(move |token| rejecting.reject(token)),
+        settle: Box::new(move || assert!(settling.0.block_on(settling.1.flush(LONG)))),
+    }
+}
+
+fn on_smol(parts: Parts) -> Provider {
+    let log = parts.log;
+    let settings = Settings::new(parts.credentials, parts.clock)
+        .base_url(parts.base_url)
+        .on_event(move |event| log.take(event));
+    let provider = smol_provider::TokenProvider::new(settings, Some(parts.store)).unwrap();
+    let (refreshing, rejecting, settling) = (provider.clone(), provider.clone(), provider.clone());
+    Provider {
+        token: Box::new(move || smol::block_on(provider.token())),
+        refresh: Box::new(move || smol::block_on(refreshing.refresh())),
+        reject: Box::new(move |token| rejecting.reject(token)),
+        settle: Box::new(move || smol::block_on(settling.flush())),
     }
 }
 

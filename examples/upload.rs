@@ -6,15 +6,18 @@ use md5::{Digest, Md5};
 use pan123_token::{BaseUrl, Origins};
 use serde_json::{Value, json};
 
-/// The calls, in their order. The slices go to another host than the others.
-pub(crate) const DOMAIN: &str = "/upload/v2/file/domain";
-pub(crate) const CREATE: &str = "/upload/v2/file/create";
-pub(crate) const SLICE: &str = "/upload/v2/file/slice";
-pub(crate) const COMPLETE: &str = "/upload/v2/file/upload_complete";
+/// The calls, in their order: which hosts there are to upload to.
+pub const DOMAIN: &str = "/upload/v2/file/domain";
+/// Begins a file.
+pub const CREATE: &str = "/upload/v2/file/create";
+/// One slice of it, to one of the upload hosts.
+pub const SLICE: &str = "/upload/v2/file/slice";
+/// That all slices are there.
+pub const COMPLETE: &str = "/upload/v2/file/upload_complete";
 
 /// The upload hosts that this program trusts with its token: the documented ones, and one of the user's (of an emulator).
 /// No reply adds to them.
-pub(crate) fn trusted_hosts() -> Result<Vec<BaseUrl>, Box<dyn Error>> {
+pub fn trusted_hosts() -> Result<Vec<BaseUrl>, Box<dyn Error>> {
     let documented = [
         "https://openapi-upload.123pan.com",
         "https://openapi-upload.123242.com",
@@ -25,7 +28,7 @@ pub(crate) fn trusted_hosts() -> Result<Vec<BaseUrl>, Box<dyn Error>> {
 }
 
 /// The first of the servers that a reply names which this program trusts.
-pub(crate) fn trusted(servers: &Value, hosts: &[BaseUrl]) -> Result<BaseUrl, Box<dyn Error>> {
+pub fn trusted(servers: &Value, hosts: &[BaseUrl]) -> Result<BaseUrl, Box<dyn Error>> {
     let servers = servers.as_array().ok_or("no servers in the reply")?;
     for server in servers.iter().filter_map(Value::as_str) {
         let uri = server.parse()?;
@@ -37,7 +40,7 @@ pub(crate) fn trusted(servers: &Value, hosts: &[BaseUrl]) -> Result<BaseUrl, Box
 }
 
 /// The `data` of a reply.
-pub(crate) fn data(reply: &[u8]) -> Result<Value, Box<dyn Error>> {
+pub fn data(reply: &[u8]) -> Result<Value, Box<dyn Error>> {
     let mut reply: Value = serde_json::from_slice(reply)?;
     if reply["code"] != 0 {
         let (code, message, trace_id) = (&reply["code"], &reply["message"], &reply["x-traceID"]);
@@ -47,26 +50,30 @@ pub(crate) fn data(reply: &[u8]) -> Result<Value, Box<dyn Error>> {
 }
 
 /// The body of [`CREATE`].
-pub(crate) fn create(name: &str, content: &[u8]) -> Value {
+pub fn create(name: &str, content: &[u8]) -> Value {
     json!({"parentFileID": 0, "filename": name, "etag": md5(content), "size": content.len()})
 }
 
 /// A file that was created: what its slices are sent with.
-pub(crate) struct Created {
-    pub(crate) id: String,
+pub struct Created {
+    /// What the platform calls it until it is complete.
+    pub id: String,
     slice_size: usize,
-    pub(crate) host: BaseUrl,
+    /// Where its slices go.
+    pub host: BaseUrl,
 }
 
 /// One slice, for the form of [`SLICE`].
-pub(crate) struct Slice {
-    pub(crate) fields: [(&'static str, String); 3],
-    pub(crate) bytes: Vec<u8>,
+pub struct Slice {
+    /// Its text fields.
+    pub fields: [(&'static str, String); 3],
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 impl Created {
     /// From the data of the reply to [`CREATE`]; `None` where the platform has the file already.
-    pub(crate) fn read(data: &Value, hosts: &[BaseUrl]) -> Result<Option<Self>, Box<dyn Error>> {
+    pub fn read(data: &Value, hosts: &[BaseUrl]) -> Result<Option<Self>, Box<dyn Error>> {
         if data["reuse"] == true {
             return Ok(None);
         }
@@ -81,7 +88,8 @@ impl Created {
         }))
     }
 
-    pub(crate) fn slices<'a>(&'a self, content: &'a [u8]) -> impl Iterator<Item = Slice> + 'a {
+    /// What is to be sent, slice by slice.
+    pub fn slices<'a>(&'a self, content: &'a [u8]) -> impl Iterator<Item = Slice> + 'a {
         (1..)
             .zip(content.chunks(self.slice_size))
             .map(|(number, bytes)| Slice {
@@ -95,7 +103,7 @@ impl Created {
     }
 
     /// The body of [`COMPLETE`].
-    pub(crate) fn complete(&self) -> Value {
+    pub fn complete(&self) -> Value {
         json!({ "preuploadID": self.id })
     }
 }

@@ -4,7 +4,7 @@ use pan123_token::http::{Request, Response, header::HOST};
 use pan123_token::{Cause, FetchError, GetAccessToken, Grant};
 
 /// The request.
-pub(crate) fn bytes(request: &Request<Vec<u8>>) -> Vec<u8> {
+pub fn bytes(request: &Request<Vec<u8>>) -> Vec<u8> {
     let (method, uri) = (request.method(), request.uri());
     let host = uri.authority().map_or("", |host| host.as_str());
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -25,7 +25,7 @@ pub(crate) fn bytes(request: &Request<Vec<u8>>) -> Vec<u8> {
 }
 
 /// What the core makes of the reply, which has ended with its connection.
-pub(crate) fn grant(received: &[u8], operation: &GetAccessToken) -> Result<Grant, FetchError> {
+pub fn grant(received: &[u8], operation: &GetAccessToken) -> Result<Grant, FetchError> {
     let no_http = |what: &str| FetchError::Body(Cause::from(what));
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Response::new(&mut headers);
