@@ -12,12 +12,12 @@ use http_body::Body;
 use pan123_token::http::{Request, Response};
 use pan123_token::{AccessToken, RejectionWatch};
 use pan123_token_cache::TokenError;
+use pan123_token_provider::{Provider, WatchedBody};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::BoxError;
 use crate::provider::TokenProvider;
-use crate::watched_body::WatchedBody;
 
 /// Puts the token of a provider on API calls, and reports to it when one was refused because of its token.
 ///
@@ -143,7 +143,7 @@ impl<B> AuthorizationLayer<B> {
         S::Error: Into<BoxError>,
         R: Body,
     {
-        let Some(authorization) = self.provider.inner.authorization(&request) else {
+        let Some(authorization) = self.provider.0.authorization(&request) else {
             let response = service.call(request).await;
             let response = response.map_err(AuthorizationError::service)?;
             return Ok(response.map(WatchedBody::unwatched));
@@ -155,7 +155,7 @@ impl<B> AuthorizationLayer<B> {
         let (response, rejected) = self.send(&mut service, request, token).await?;
         // Without another token, the reply that came is the answer.
         if let (true, Some(mut copy)) = (rejected, copy)
-            && let Some(other) = self.provider.replacement(authorized.token()).await
+            && let Some(other) = self.provider.0.replacement(authorized.token()).await
             && authorized.retry(copy.headers_mut(), &other)
         {
             drop(response);
@@ -183,7 +183,7 @@ impl<B> AuthorizationLayer<B> {
         let response = service.call(request).await;
         let response = response.map_err(AuthorizationError::service)?;
         let watch = RejectionWatch::new(&response, response.body().size_hint().exact());
-        let provider = self.provider.clone();
+        let provider = Provider::clone(&self.provider.0);
         let mut response = response.map(|body| WatchedBody::watched(body, watch, provider, token));
         let rejected = response.body_mut().read_ahead().await;
         Ok((response, rejected))

@@ -11,15 +11,13 @@ use pan123_token::http::{Request, Response};
 use pan123_token::{BaseUrl, Credentials};
 use pan123_token_cache::{AsyncTokenStore, Clock, Event, PolicyError, RenewalPolicy, TokenStore};
 use pan123_token_provider::Settings;
+use pan123_token_provider::on_tokio::{Exchanger, Runs, TokioSettings};
 use tokio::runtime::Handle;
 use tower_service::Service;
 
 use crate::BoxError;
-use crate::clock::TokioClock;
-use crate::driver::{Driver, Runs};
-use crate::exchange::Exchange;
+use crate::exchange::Cloned;
 use crate::provider::TokenProvider;
-use crate::store::Store;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 ///
@@ -27,9 +25,7 @@ use crate::store::Store;
 /// nothing to build before [`client`](Self::client).
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenProviderBuilder<C = BundledClient> {
-    settings: Settings,
-    store: Option<Store>,
-    runtime: Option<Handle>,
+    settings: TokioSettings,
     client: C,
 }
 
@@ -38,14 +34,12 @@ pub struct TokenProviderBuilder<C = BundledClient> {
 pub struct BundledClient(());
 
 /// The client that a builder was given.
-pub struct OwnClient(Box<dyn Exchange>);
+pub struct OwnClient(Box<dyn Exchanger>);
 
 impl TokenProviderBuilder {
     pub(crate) fn new(credentials: Credentials) -> Self {
         Self {
-            settings: Settings::new(credentials, TokioClock::new()),
-            store: None,
-            runtime: None,
+            settings: TokioSettings::new(credentials),
             client: BundledClient(()),
         }
     }
@@ -63,81 +57,7 @@ impl TokenProviderBuilder {
 }
 
 impl<C> TokenProviderBuilder<C> {
-    /// Where the platform is; the official address unless set.
-    pub fn base_url(self, base_url: BaseUrl) -> Self {
-        self.set(|settings| settings.base_url(base_url))
-    }
-
-    /// Another server that API calls may carry the token to: where the API stands under another address as well. The base
-    /// URL's own is allowed anyway. Of the address only scheme, host and port count. For one that is known only later,
-    /// there is [`TokenProvider::allow_origin`].
-    pub fn allow_origin(self, base_url: BaseUrl) -> Self {
-        self.set(|settings| settings.allow_origin(base_url))
-    }
-
-    /// When to renew, how long to wait between attempts, and so on.
-    pub fn policy(self, policy: RenewalPolicy) -> Self {
-        self.set(|settings| settings.policy(policy))
-    }
-
-    /// Shares the token with other providers, processes or hosts. Its calls block, and are run off the runtime's workers.
-    pub fn store(self, store: Arc<dyn TokenStore>) -> Self {
-        Self {
-            store: Some(Store::Blocking(store)),
-            ..self
-        }
-    }
-
-    /// Shares the token through a store that is asked asynchronously. Its calls run where the [exchange](Self::runtime)
-    /// does.
-    pub fn async_store(self, store: Arc<impl AsyncTokenStore + 'static>) -> Self {
-        Self {
-            store: Some(Store::Async(store)),
-            ..self
-        }
-    }
-
-    /// How long [`token()`](TokenProvider::token) may take, and one exchange at the most: that ends with the policy's
-    /// [`fetch_timeout`](RenewalPolicy::fetch_timeout) where that is less. 30 s unless set; not zero.
-    ///
-    /// A caller that can't wait as long as the exchange may take calls [`token_within`](TokenProvider::token_within).
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.set(|settings| settings.timeout(timeout))
-    }
-
-    /// Tells the time; a [`TokioClock`] unless set. How long is waited is tokio's business all the same.
-    pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        self.set(|settings| settings.clock(clock))
-    }
-
-    /// Gets everything that an operator may want to know, one event after the other. There is never a secret in one.
-    ///
-    /// It is called without a lock, from the caller or the job that caused an event, so it should not block; what it panics
-    /// with is dropped. It may call the provider.
-    pub fn on_event(self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.on_event(on_event))
-    }
-
-    /// Exchanges and calls to an async store run on this runtime, always. It must be driven all the time, with its timer
-    /// on, as a multi-threaded one is; callers wait for it as long as it sleeps.
-    ///
-    /// Unless set, the bundled client runs on a thread of its own. A client that was brought runs on the runtime of the
-    /// caller who needs the exchange, and moves to another where that one ends or sleeps. A program that only calls
-    /// `block_on` now and then, with a client of its own, then renews at the end of a token's life, since nothing runs in
-    /// between; pinned to a runtime that is always driven, it renews in time.
-    pub fn runtime(self, runtime: Handle) -> Self {
-        Self {
-            runtime: Some(runtime),
-            ..self
-        }
-    }
-
-    fn set(self, set: impl FnOnce(Settings) -> Settings) -> Self {
-        Self {
-            settings: set(self.settings),
-            ..self
-        }
-    }
+    pan123_token_provider::tokio_builder_methods!();
 
     /// Fetches with this client; see [`fetch()`](crate::fetch) for what it should be like. Each exchange is carried out
     /// by a clone of it.
@@ -194,9 +114,7 @@ impl<C> TokenProviderBuilder<C> {
     {
         TokenProviderBuilder {
             settings: self.settings,
-            store: self.store,
-            runtime: self.runtime,
-            client: OwnClient(Box::new(Mutex::new(client))),
+            client: OwnClient(Box::new(Cloned(Mutex::new(client)))),
         }
     }
 }
@@ -212,16 +130,7 @@ impl TokenProviderBuilder<OwnClient> {
     }
 
     fn build_on(self, runs: Runs) -> Result<TokenProvider, PolicyError> {
-        let settings = self.settings.sharing(self.store.is_some());
-        let driver = Driver {
-            client: self.client.0,
-            store: self.store,
-            runs: self.runtime.map_or(runs, Runs::On),
-        };
-        Ok(TokenProvider {
-            inner: settings.build()?,
-            driver: Some(Arc::new(driver)),
-        })
+        Ok(TokenProvider(self.settings.build(self.client.0, runs)?))
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use pan123_token::{FetchError, GetAccessToken};
+use pan123_token_provider::on_tokio::causes;
 
 /// Sorts an error that came before the reply's head by how far the exchange got. Where the client doesn't say so, the
 /// request may have been sent.
@@ -11,25 +12,11 @@ pub(crate) fn fetch_error(operation: &GetAccessToken, error: &(dyn Error + 'stat
     let cause = operation.cause(error);
     if !is_connect(error) {
         FetchError::Body(cause)
-    } else if chain(error).any(is_tls) {
+    } else if causes(error).any(is_tls) {
         FetchError::Tls(cause)
     } else {
         FetchError::Connect(cause)
     }
-}
-
-/// The error and all that it was caused by.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
-        match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            // `source()` of an I/O error passes over the error inside.
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
 }
 
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
@@ -46,7 +33,7 @@ fn is_connect(error: &(dyn Error + 'static)) -> bool {
     #[cfg(feature = "rustls")]
     {
         // hyper's own client knows; what caused its error may look like this on a connection that stands, too.
-        let known = chain(error)
+        let known = causes(error)
             .find_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>());
         if let Some(error) = known {
             return error.is_connect();
@@ -56,7 +43,7 @@ fn is_connect(error: &(dyn Error + 'static)) -> bool {
         io::ErrorKind::ConnectionRefused,
         io::ErrorKind::AddrNotAvailable,
     ];
-    chain(error)
+    causes(error)
         .filter_map(io_kind)
         .any(|kind| refused.contains(&kind))
 }

@@ -111,22 +111,17 @@ mod authorization;
 mod builder;
 #[cfg(feature = "rustls")]
 mod client;
-mod clock;
-mod driver;
 mod exchange;
 mod failure;
 mod fetch;
 mod provider;
 #[cfg(feature = "rustls")]
 mod proxy;
-mod store;
-mod watched_body;
 
 pub use authorization::{AuthorizationError, AuthorizationLayer, AuthorizationService};
 pub use builder::{BundledClient, OwnClient, TokenProviderBuilder};
 #[cfg(feature = "rustls")]
 pub use client::{Client, ClientBuilder, client};
-pub use clock::TokioClock;
 pub use fetch::fetch;
 pub use pan123_token::{
     self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
@@ -134,8 +129,9 @@ pub use pan123_token::{
     MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, RejectionWatch,
     ResponseError, http, time, token_rejected,
 };
+pub use pan123_token_provider::on_tokio::TokioClock;
+pub use pan123_token_provider::{EnvironmentError, WatchedBody, credentials_from_env};
 pub use provider::TokenProvider;
-pub use watched_body::WatchedBody;
 
 // The life of a token: its figures, its time, its errors and events, and what a store must do.
 pub use pan123_token_cache::{

@@ -8,8 +8,9 @@
 //!
 //! # Out of scope
 //!
-//! No runtime, no thread, no timer, no HTTP client and no clock: those are an adapter's. `pan123-token-hyper` and
-//! `pan123-token-ureq` are adapters that are ready to use. Every rule of the token's life (when to renew, how long to hold
+//! No runtime, no thread, no timer, no HTTP client and no clock: those are an adapter's. `pan123-token-hyper`,
+//! `pan123-token-reqwest` and `pan123-token-ureq` are adapters that are ready to use; what the first two have in common on
+//! tokio stands here, behind a feature. Every rule of the token's life (when to renew, how long to hold
 //! back) is the lifecycle's.
 //!
 //! # What an adapter brings
@@ -131,10 +132,14 @@
 //! # Features
 //!
 //! - `tracing`: events go to `tracing`, too.
+//! - `http-body`: `WatchedBody`, a reply's body that is watched for a rejection while it passes.
+//! - `tokio`: `on_tokio`, what the adapters on tokio have in common.
 //!
-//! All of it compiles for `wasm32-unknown-unknown`.
+//! Without `tokio`, all of it compiles for `wasm32-unknown-unknown`.
 
+mod adapter_methods;
 mod caller;
+mod environment;
 mod events;
 mod exchange;
 #[cfg(all(test, shuttle))]
@@ -142,14 +147,20 @@ mod interleavings;
 mod job;
 mod jobs;
 mod live;
+#[cfg(feature = "tokio")]
+pub mod on_tokio;
 mod provider;
 mod settings;
 mod state;
 mod store_call;
 mod sync;
 mod waiting;
+#[cfg(feature = "http-body")]
+mod watched_body;
+mod wiped;
 
 pub use caller::{Caller, Turn, Wanted};
+pub use environment::{EnvironmentError, credentials_from_env};
 pub use exchange::Exchange;
 pub use job::{Job, Work};
 pub use jobs::Place;
@@ -157,6 +168,9 @@ pub use provider::Provider;
 pub use settings::Settings;
 pub use store_call::{StoreCall, StoreReport};
 pub use waiting::Flush;
+#[cfg(feature = "http-body")]
+pub use watched_body::WatchedBody;
+pub use wiped::Wiped;
 
 // The crates whose types our signatures name.
 pub use {pan123_token, pan123_token_cache};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pan123_token::http::Request;
 use pan123_token::http::header::AUTHORIZATION;
+use pan123_token::http::{HeaderMap, Request, Uri};
 use pan123_token::{AccessToken, Authorization, BaseUrl, Origins};
 use pan123_token_cache::Rejection;
 
@@ -111,10 +111,15 @@ impl Provider {
     /// Permission to put the token on this request; see [`Authorization::of`]. The first request to each origin that isn't
     /// allowed is an [event](pan123_token_cache::Event::UnauthorizedOrigin).
     pub fn authorization<B>(&self, request: &Request<B>) -> Option<Authorization> {
-        let authorization = Authorization::of(request, &self.0.origins.load());
+        self.authorization_parts(request.uri(), request.headers())
+    }
+
+    /// The same for a client with request types of its own.
+    pub fn authorization_parts(&self, uri: &Uri, headers: &HeaderMap) -> Option<Authorization> {
+        let authorization = Authorization::of_parts(uri, headers, &self.0.origins.load());
         if let (None, Source::Live(live)) = (&authorization, &self.0.source)
-            && !request.headers().contains_key(AUTHORIZATION)
-            && let Some(origin) = Origins::name(request.uri())
+            && !headers.contains_key(AUTHORIZATION)
+            && let Some(origin) = Origins::name(uri)
         {
             let mut state = live.lock();
             state.events.push_unauthorized(origin);

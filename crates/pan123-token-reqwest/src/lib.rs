@@ -74,14 +74,14 @@
 //! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
 
 mod builder;
-mod driver;
 mod fetch;
 mod provider;
 mod send;
-mod watched_body;
 
 pub use builder::TokenProviderBuilder;
 pub use fetch::fetch;
+pub use pan123_token_provider::on_tokio::TokioClock;
+pub use pan123_token_provider::{EnvironmentError, credentials_from_env};
 pub use provider::TokenProvider;
 pub use send::SendError;
 

@@ -1,16 +1,15 @@
 //! API calls: the token on the way out, the classification of the reply on the way back.
 
 use std::error::Error;
-use std::{fmt, mem};
+use std::fmt;
 
 use pan123_token::http::{self, Uri};
-use pan123_token::{AccessToken, Authorization, RejectionWatch};
+use pan123_token::{AccessToken, RejectionWatch};
 use pan123_token_cache::TokenError;
-use pan123_token_provider::Wanted;
+use pan123_token_provider::{Provider, WatchedBody};
 use reqwest::{Body, Client, Request, RequestBuilder, Response, ResponseBuilderExt};
 
 use crate::TokenProvider;
-use crate::watched_body::WatchedBody;
 
 impl TokenProvider {
     /// Sends an API call, as [`RequestBuilder::send`] does: with the headers `Authorization` and `Platform`, and once more
@@ -39,7 +38,10 @@ impl TokenProvider {
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
         let (client, request) = request.build_split();
         let mut request = request?;
-        let Some(authorization) = self.authorization(&mut request) else {
+        // As reqwest reads it, too. What isn't one, it refuses by itself.
+        let uri = request.url().as_str().parse::<Uri>().ok();
+        let authorization = uri.and_then(|uri| self.0.authorization_parts(&uri, request.headers()));
+        let Some(authorization) = authorization else {
             return Ok(client.execute(request).await?);
         };
         if !follows_no_redirect(&client) {
@@ -51,30 +53,13 @@ impl TokenProvider {
         let (response, rejected) = self.execute(&client, request, &token).await?;
         // Without another token, the reply that came is the answer.
         if let (true, Some(mut copy)) = (rejected, copy)
-            && let Some(other) = self.replacement(&token).await
+            && let Some(other) = self.0.replacement(&token).await
             && authorized.retry(copy.headers_mut(), &other)
         {
             drop(response);
             return Ok(self.execute(&client, copy, &other).await?.0);
         }
         Ok(response)
-    }
-
-    fn authorization(&self, request: &mut Request) -> Option<Authorization> {
-        // As reqwest reads it, too. What isn't one, it refuses by itself.
-        let uri: Uri = request.url().as_str().parse().ok()?;
-        let mut head = http::Request::new(());
-        *head.uri_mut() = uri;
-        *head.headers_mut() = mem::take(request.headers_mut());
-        let authorization = self.provider.authorization(&head);
-        *request.headers_mut() = mem::take(head.headers_mut());
-        authorization
-    }
-
-    /// The token after one that was rejected.
-    async fn replacement(&self, rejected: &AccessToken) -> Option<AccessToken> {
-        let wanted = Wanted::Replacing(rejected.fingerprint());
-        self.wait(wanted, self.provider.timeout()).await.ok()
     }
 
     /// The reply to a request that carries this token, and whether it is known already to reject it.
@@ -92,7 +77,8 @@ impl TokenProvider {
         }
         let url = response.url().clone();
         let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
-        let mut body = WatchedBody::new(body, watch, (token.clone(), self.provider.clone()));
+        let provider = Provider::clone(&self.0);
+        let mut body = WatchedBody::watched(body, watch, provider, token.clone());
         let rejected = body.read_ahead().await;
         // This is how a response that is put together gets its URL.
         if let Ok(marked) = http::Response::builder().url(url).body(()) {

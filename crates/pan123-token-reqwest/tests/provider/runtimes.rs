@@ -160,7 +160,7 @@ async fn providers_share_a_token_through_a_blocking_store_and_through_an_async_o
         let blocking = share(live(&emulator).store(store.clone()));
         let token = blocking.token().await.unwrap();
         assert!(blocking.flush(5 * SECOND).await);
-        let other = share(live(&emulator).async_store(Blocking(store)));
+        let other = share(live(&emulator).async_store(Arc::new(Blocking(store))));
         assert_eq!(other.token().await.unwrap(), token);
         assert!(other.flush(5 * SECOND).await);
         assert_eq!(emulator.token_requests(), 1);

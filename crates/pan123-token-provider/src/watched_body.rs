@@ -10,31 +10,35 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pan123_token::{AccessToken, MAX_REJECTION_BYTES, RejectionWatch};
 
-use crate::provider::TokenProvider;
+use crate::Provider;
 
-/// A reply's body as the service underneath sends it: the same frames at the same time, except that a short one in JSON
-/// was read before the reply was passed on. Once its end has passed, a verdict on the token is reported.
-pub struct WatchedBody<R: Body> {
-    /// What was read before anyone asked for it.
-    ahead: VecDeque<Result<Frame<Bytes>, R::Error>>,
+type NextFrame<E> = Option<Result<Frame<Bytes>, E>>;
+
+/// A reply's body as it comes: the same frames at the same time, except that what may be a rejection was read before the
+/// reply was passed on. Once its end has passed, a rejection is reported.
+pub struct WatchedBody<B: Body> {
+    /// What was read before the caller asked for it.
+    ahead: VecDeque<Result<Frame<Bytes>, B::Error>>,
     /// What is still to come; `None` after its end.
-    rest: Option<Pin<Box<R>>>,
+    rest: Option<Pin<Box<B>>>,
     /// While a rejection is possible.
-    watch: Option<Watch>,
+    watch: Option<Box<Watch>>,
     rejected: bool,
 }
 
 /// The rest is pinned in its box, and nothing else is.
-impl<R: Body> Unpin for WatchedBody<R> {}
+impl<B: Body> Unpin for WatchedBody<B> {}
 
 struct Watch {
-    verdict: RejectionWatch,
-    provider: TokenProvider,
+    rejection: RejectionWatch,
+    provider: Provider,
+    /// That the call carried.
     token: AccessToken,
 }
 
-impl<R: Body> WatchedBody<R> {
-    pub(crate) fn unwatched(body: R) -> Self {
+impl<B: Body> WatchedBody<B> {
+    /// Of a reply that says nothing about a token.
+    pub fn unwatched(body: B) -> Self {
         Self {
             ahead: VecDeque::new(),
             rest: Some(Box::pin(body)),
@@ -43,79 +47,65 @@ impl<R: Body> WatchedBody<R> {
         }
     }
 
-    /// `token` is the one that the call carried.
-    pub(crate) fn watched(
-        body: R,
-        verdict: RejectionWatch,
-        provider: TokenProvider,
+    /// `token` is the one of this provider that the call carried.
+    pub fn watched(
+        body: B,
+        rejection: RejectionWatch,
+        provider: Provider,
         token: AccessToken,
     ) -> Self {
         let watch = Watch {
-            verdict,
+            rejection,
             provider,
             token,
         };
         Self {
-            watch: Some(watch),
+            watch: Some(Box::new(watch)),
             ..Self::unwatched(body)
         }
     }
 
-    /// Reads the body now, if it is one that may be; true if it rejects the token, which was then reported.
-    pub(crate) async fn read_ahead(&mut self) -> bool {
+    /// Reads the body now, as far as it may be a rejection; true if it is one, which was then reported.
+    pub async fn read_ahead(&mut self) -> bool {
+        let may_be = |watch: &Box<Watch>| watch.rejection.may_be_read_ahead();
         // A body of empty frames must end, too.
-        while self.may_be_read_ahead() && self.ahead.len() <= MAX_REJECTION_BYTES {
+        while self.watch.as_ref().is_some_and(may_be) && self.ahead.len() <= MAX_REJECTION_BYTES {
             let frame = poll_fn(|context| self.poll_rest(context)).await;
             self.ahead.extend(frame);
         }
         self.rejected
     }
 
-    fn may_be_read_ahead(&self) -> bool {
-        self.watch
-            .as_ref()
-            .is_some_and(|watch| watch.verdict.may_be_read_ahead())
-    }
-
-    fn poll_rest(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<NextFrame<B::Error>> {
         let Some(rest) = &mut self.rest else {
             return Poll::Ready(None);
         };
         let frame = ready!(rest.as_mut().poll_frame(context));
         let frame = frame.map(|frame| frame.map(|frame| frame.map_data(bytes)));
+        // A caller may stop where the body says that it ends.
+        let ended = frame.is_none() || rest.is_end_stream();
+        if ended {
+            // Asked once more, it might say that the client's time is up.
+            self.rest = None;
+        }
         match &frame {
-            Some(Ok(frame)) => {
-                // The reader of the body may stop where it says that it ends.
-                let ended = rest.is_end_stream();
-                self.pass(frame.data_ref(), ended);
-            }
+            // It doesn't come whole.
             Some(Err(_)) => self.watch = None,
-            None => {
-                self.rest = None;
-                self.pass(None, true);
-            }
+            Some(Ok(frame)) => self.pass(frame.data_ref(), ended),
+            None => self.pass(None, true),
         }
         Poll::Ready(frame)
     }
 
     /// Takes note of what passes, and reports a rejection once all has.
     fn pass(&mut self, data: Option<&Bytes>, ended: bool) {
-        let Some(watch) = &mut self.watch else {
+        let Some(mut watch) = self.watch.take() else {
             return;
         };
-        if let Some(data) = data {
-            watch.verdict.push(data);
-        }
-        if !ended && watch.verdict.wants_more() {
-            return;
-        }
-        let watch = self.watch.take();
-        if let Some(watch) = watch.filter(|_| ended)
-            && watch.verdict.finish()
-        {
+        watch.rejection.push(data.map_or(&[], Bytes::as_ref));
+        if !ended {
+            self.watch = Some(watch).filter(|watch| watch.rejection.wants_more());
+        } else if watch.rejection.finish() {
             watch.provider.reject(&watch.token);
             self.rejected = true;
         }
@@ -127,18 +117,18 @@ fn bytes(mut data: impl Buf) -> Bytes {
     data.copy_to_bytes(data.remaining())
 }
 
-impl<R: Body> Body for WatchedBody<R> {
+impl<B: Body> Body for WatchedBody<B> {
     type Data = Bytes;
-    type Error = R::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
-        if let Some(frame) = self.ahead.pop_front() {
-            return Poll::Ready(Some(frame));
+    ) -> Poll<NextFrame<B::Error>> {
+        match self.ahead.pop_front() {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None => self.poll_rest(context),
         }
-        self.poll_rest(context)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -159,7 +149,7 @@ impl<R: Body> Body for WatchedBody<R> {
     }
 }
 
-impl<R: Body> fmt::Debug for WatchedBody<R> {
+impl<B: Body> fmt::Debug for WatchedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatchedBody")
             .field("watched", &self.watch.is_some())

@@ -1,28 +1,30 @@
 //! Where a provider's jobs run, and what they carry out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
-use pan123_token_provider::{Job, Place, StoreCall, Work};
+use pan123_token::{FetchError, GetAccessToken, Grant};
+use pan123_token_cache::{AsyncTokenStore, TokenStore};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::spawn_blocking;
 
-use crate::exchange::Exchange;
-use crate::store::Store;
+use crate::{Job, Place, StoreCall, Work};
 
-pub(crate) struct Driver {
-    pub(crate) client: Box<dyn Exchange>,
-    pub(crate) store: Option<Store>,
-    pub(crate) runs: Runs,
+/// Carries out single exchanges, with a client of any type.
+pub trait Exchanger: Send + Sync + 'static {
+    /// One exchange, bounded by this time.
+    fn fetch<'a>(&'a self, operation: &'a GetAccessToken, timeout: Duration) -> Exchanging<'a>;
 }
 
+/// An exchange under way.
+pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<Grant, FetchError>> + Send + 'a>>;
+
 /// Where jobs run, as long as they run there.
-pub(crate) enum Runs {
+#[derive(Clone, Debug)]
+pub enum Runs {
     /// On a thread of its own, with a runtime of its own.
-    #[cfg_attr(
-        not(feature = "rustls"),
-        expect(dead_code, reason = "the bundled client's")
-    )]
     OnThread,
     /// On the runtime of the caller who starts the job.
     WithCaller,
@@ -30,40 +32,53 @@ pub(crate) enum Runs {
     On(Handle),
 }
 
+pub(crate) enum Store {
+    Blocking(Arc<dyn TokenStore>),
+    Async(Arc<dyn Calls>),
+}
+
+/// An [`AsyncTokenStore`], whose own futures have no common type.
+pub(crate) trait Calls: Send + Sync {
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+impl<S: AsyncTokenStore> Calls for S {
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(call.run_async(self))
+    }
+}
+
+pub(crate) struct Driver {
+    pub(crate) client: Box<dyn Exchanger>,
+    pub(crate) store: Option<Store>,
+    pub(crate) runs: Runs,
+}
+
 impl Driver {
     pub(crate) fn start(self: &Arc<Self>, job: Job, place: Place) {
-        let handle = match (&self.runs, place) {
-            (Runs::On(handle), _) => Some(handle.clone()),
+        let runtime = match (&self.runs, place) {
+            (Runs::On(runtime), _) => Some(runtime.clone()),
             (Runs::WithCaller, Place::Usual) => Handle::try_current().ok(),
             (Runs::WithCaller, Place::Elsewhere) | (Runs::OnThread, _) => None,
         };
-        match handle {
-            Some(handle) => drop(handle.spawn(Arc::clone(self).carry_out(job, false))),
+        match runtime {
+            Some(runtime) => drop(runtime.spawn(Arc::clone(self).carry_out(job, false))),
             None => self.start_thread(job),
         }
     }
 
     fn start_thread(self: &Arc<Self>, job: Job) {
-        // The thread takes the job once it runs: one that can't be started leaves it here.
-        let job = Arc::new(Mutex::new(Some(job)));
-        let take = |job: &Mutex<Option<Job>>| {
-            let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-            job.take()
-        };
-        let (driver, theirs) = (Arc::clone(self), Arc::clone(&job));
+        // The thread comes first, and then gets the job: one that can't be started leaves it here.
+        let (give, take) = mpsc::channel();
+        let driver = Arc::clone(self);
         let thread = thread::Builder::new()
             .name("pan123-token".to_owned())
-            .spawn(move || {
-                if let Some(job) = take(&theirs) {
-                    driver.run(job);
-                }
-            });
-        if let Err(error) = thread
-            && let Some(job) = take(&job)
-        {
-            job.could_not_start(&format!(
+            .spawn(move || take.recv().map(|job| driver.run(job)));
+        match thread {
+            Ok(_) => drop(give.send(job)),
+            Err(error) => job.could_not_start(&format!(
                 "no thread can be started for it: {error}; allow this process more threads"
-            ));
+            )),
         }
     }
 
@@ -71,7 +86,7 @@ impl Driver {
         match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
                 runtime.block_on(self.carry_out(job, true));
-                // A name that is still being resolved, say, holds no one up.
+                // A name that is still being resolved, say, is not waited for.
                 runtime.shutdown_background();
             }
             Err(error) => job.could_not_start(&format!(

@@ -1,0 +1,83 @@
+//! The methods that all adapters' builders and providers have, with their documentation. Macros, since an adapter's types are
+//! its own: they have methods of its client beside these.
+
+/// The settings of a builder: for a type with a method `set(self, impl FnOnce(Settings) -> Settings) -> Self`. In the scope:
+/// `BaseUrl`, `Clock`, `Duration`, `Event`, `RenewalPolicy`, `TokenProvider`.
+#[macro_export]
+macro_rules! builder_methods {
+    () => {
+        /// Where the platform is; the official address unless set.
+        pub fn base_url(self, base_url: BaseUrl) -> Self {
+            self.set(|settings| settings.base_url(base_url))
+        }
+
+        /// Another server that API calls may carry the token to: where the API stands under another address as well. The base
+        /// URL's own is allowed anyway. Of the address only scheme, host and port count. For one that is known only later,
+        /// there is [`TokenProvider::allow_origin`].
+        pub fn allow_origin(self, base_url: BaseUrl) -> Self {
+            self.set(|settings| settings.allow_origin(base_url))
+        }
+
+        /// When to renew, how long to wait between attempts, and so on.
+        pub fn policy(self, policy: RenewalPolicy) -> Self {
+            self.set(|settings| settings.policy(policy))
+        }
+
+        /// How long [`token()`](TokenProvider::token) may take, and one exchange at the most: that ends with the policy's
+        /// [`fetch_timeout`](RenewalPolicy::fetch_timeout) where that is less. 30 s unless set; not zero. API calls are bounded
+        /// by their client.
+        ///
+        /// A caller that can't wait as long as the exchange may take calls [`token_within`](TokenProvider::token_within).
+        pub fn timeout(self, timeout: Duration) -> Self {
+            self.set(|settings| settings.timeout(timeout))
+        }
+
+        /// Tells the time. How long is waited goes by the runtime's timers, whatever this clock says.
+        pub fn clock(self, clock: impl Clock + 'static) -> Self {
+            self.set(|settings| settings.clock(clock))
+        }
+
+        /// Gets everything that an operator may want to know, one event after the other. There is never a secret in one.
+        ///
+        /// It is called without a lock, from the caller or the job that caused an event, so it should not block; what it panics
+        /// with is dropped. It may call the provider.
+        pub fn on_event(self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+            self.set(|settings| settings.on_event(on_event))
+        }
+    };
+}
+
+/// What a provider does without waiting, over this field: one with the methods of a [`Provider`](crate::Provider). In the
+/// scope: `AccessToken`, `BaseUrl`, `Origins`, `Rejection`.
+#[macro_export]
+macro_rules! provider_methods {
+    ($provider:tt) => {
+        /// The token that is held, if it can be used now. Asks nothing, and starts nothing.
+        pub fn current(&self) -> Option<AccessToken> {
+            self.$provider.current()
+        }
+
+        /// Reports that an API call was refused because of this token
+        /// ([`token_rejected`](pan123_token::token_rejected)). The next calls of [`token()`](Self::token) see to it that it is
+        /// replaced, as soon as that is allowed; the answer says when.
+        ///
+        /// May be called often, and for a token that isn't the current one any more. The calls that this crate makes report
+        /// it by themselves.
+        pub fn reject(&self, token: &AccessToken) -> Rejection {
+            self.$provider.reject(token)
+        }
+
+        /// From now on, API calls may carry the token to this server, too. All clones of this provider see it at once.
+        ///
+        /// For an upload host that the API has named: compare it with a list of your own first. A name alone that stands in a
+        /// reply is no reason to send it the token.
+        pub fn allow_origin(&self, base_url: &BaseUrl) {
+            self.$provider.allow_origin(base_url);
+        }
+
+        /// Where API calls may carry the token now.
+        pub fn origins(&self) -> Origins {
+            self.$provider.origins()
+        }
+    };
+}
