@@ -63,15 +63,13 @@ impl Error for EnvironmentError {}
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
 
     type Value = Result<&'static str, VarError>;
 
-    fn error(id: Value, secret: Value) -> String {
+    fn error(id: &Value, secret: &Value) -> String {
         let get = |name| {
-            let value = if name == CLIENT_ID { &id } else { &secret };
+            let value = if name == CLIENT_ID { id } else { secret };
             value.clone().map(str::to_owned)
         };
         read(get).unwrap_err().to_string()
@@ -81,25 +79,25 @@ mod tests {
     fn the_variable_that_is_missing_is_named() {
         let missing = || Err(VarError::NotPresent);
         assert_eq!(
-            error(missing(), Ok("secret")),
+            error(&missing(), &Ok("secret")),
             "the environment variable PAN123_CLIENT_ID is not set; set it"
         );
         assert_eq!(
-            error(Ok("id"), missing()),
+            error(&Ok("id"), &missing()),
             "the environment variable PAN123_CLIENT_SECRET is not set; set it"
         );
     }
 
     #[test]
     fn a_value_that_can_not_be_used_is_not_shown() {
-        let text = error(Ok("id"), Err(VarError::NotUnicode(OsString::from("hush"))));
+        let text = error(&Ok("id"), &Err(VarError::NotUnicode("hush".into())));
         assert_eq!(
             text,
             "the environment variable PAN123_CLIENT_SECRET is no Unicode text"
         );
-        let text = error(Ok("id"), Ok(""));
+        let text = error(&Ok("id"), &Ok(""));
         assert!(text.contains("PAN123_CLIENT_SECRET"), "{text}");
-        let text = error(Ok(""), Ok("hush"));
+        let text = error(&Ok(""), &Ok("hush"));
         assert!(!text.contains("hush"), "{text}");
     }
 

@@ -67,9 +67,9 @@ impl<B: Body> WatchedBody<B> {
 
     /// Reads the body now, as far as it may be a rejection; true if it is one, which was then reported.
     pub async fn read_ahead(&mut self) -> bool {
-        let may_be = |watch: &Box<Watch>| watch.rejection.may_be_read_ahead();
+        let may_be = |watch: &Watch| watch.rejection.may_be_read_ahead();
         // A body of empty frames must end, too.
-        while self.watch.as_ref().is_some_and(may_be) && self.ahead.len() <= MAX_REJECTION_BYTES {
+        while self.watch.as_deref().is_some_and(may_be) && self.ahead.len() <= MAX_REJECTION_BYTES {
             let frame = poll_fn(|context| self.poll_rest(context)).await;
             self.ahead.extend(frame);
         }

@@ -53,49 +53,14 @@ impl TokenProviderBuilder {
 }
 
 impl<A> TokenProviderBuilder<A> {
-    /// Where the platform is; the official address unless set.
-    pub fn base_url(self, base_url: BaseUrl) -> Self {
-        self.set(|settings| settings.base_url(base_url))
-    }
-
-    /// Another server that API calls may carry the token to: where the API stands under another address as well. The base
-    /// URL's own is allowed anyway. Of the address only scheme, host and port count. For one that is known only later,
-    /// there is [`TokenProvider::allow_origin`].
-    pub fn allow_origin(self, base_url: BaseUrl) -> Self {
-        self.set(|settings| settings.allow_origin(base_url))
-    }
-
-    /// When to renew, and how long to wait. Unless set, the [default](RenewalPolicy::default).
-    pub fn policy(self, policy: RenewalPolicy) -> Self {
-        self.set(|settings| settings.policy(policy))
-    }
+    pan123_token_provider::builder_methods!();
 
     /// Where the token is shared with other processes or hosts. Unless set, nowhere: each process then takes one of the 3
     /// tokens that the platform keeps alive per client ID.
-    pub fn store(self, store: Arc<dyn TokenStore>) -> Self {
-        Self {
-            store: Some(store),
-            ..self
-        }
-    }
-
-    /// How long [`TokenProvider::token`] takes at most, and so does an exchange, where the policy's
-    /// [`fetch_timeout`](RenewalPolicy::fetch_timeout) isn't less. 30 seconds unless set; not zero.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.set(|settings| settings.timeout(timeout))
-    }
-
-    /// The clock, instead of the [`SystemClock`]. How long callers wait is measured by the operating system all the same.
-    pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        self.set(|settings| settings.clock(clock))
-    }
-
-    /// Gets everything that an operator may want to know, one event after the other. There is never a secret in one.
-    ///
-    /// It is called without a lock, on the thread of the job or the caller that caused an event, and may call the provider.
-    /// It should not block: what is to be done next waits for it. What it panics with is dropped.
-    pub fn on_event(self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.on_event(on_event))
+    pub fn store(mut self, store: Arc<dyn TokenStore>) -> Self {
+        let fallback = store.fallback().is_some();
+        self.store = Some(store);
+        self.set(|settings| settings.sharing(true).fallback(fallback))
     }
 
     /// The agent that carries out the exchanges, as [`fetch`](crate::fetch()) uses it. One that keeps idle connections may
@@ -108,11 +73,9 @@ impl<A> TokenProviderBuilder<A> {
         }
     }
 
-    fn set(self, set: impl FnOnce(Settings) -> Settings) -> Self {
-        Self {
-            settings: set(self.settings),
-            ..self
-        }
+    fn set(mut self, set: impl FnOnce(Settings) -> Settings) -> Self {
+        self.settings = set(self.settings);
+        self
     }
 }
 
@@ -123,10 +86,8 @@ impl TokenProviderBuilder<Agent> {
     ///
     /// When the policy's figures don't fit together, or the timeout is zero.
     pub fn build(self) -> Result<TokenProvider, BuildError> {
+        let provider = self.settings.build().map_err(BuildError::Policy)?;
         let (agent, store) = (self.agent, self.store);
-        let fallback = store.as_ref().is_some_and(|it| it.fallback().is_some());
-        let settings = self.settings.sharing(store.is_some()).fallback(fallback);
-        let provider = settings.build().map_err(BuildError::Policy)?;
         Ok(TokenProvider::live(provider, Jobs { agent, store }))
     }
 }

@@ -9,6 +9,7 @@ use pan123_token::http::header::CONTENT_LENGTH;
 use pan123_token::http::uri::Scheme;
 use pan123_token::http::{Request, Response};
 use pan123_token::{FetchError, GetAccessToken, Grant, MAX_RESPONSE_BYTES};
+use pan123_token_provider::Wiped;
 use ureq::{Agent, Proxy, SendBody};
 use zeroize::Zeroizing;
 
@@ -73,8 +74,7 @@ pub fn fetch(
     let response = agent.run(config.build()).map_err(failed)?;
 
     let (head, body) = response.into_parts();
-    // Sized so that it never grows: a growing one leaves copies of the token behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES + 1));
+    let mut bytes = Wiped::with_capacity(MAX_RESPONSE_BYTES + 1);
     let read = body
         .into_reader()
         .take(MAX_RESPONSE_BYTES as u64 + 1)

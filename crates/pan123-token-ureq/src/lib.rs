@@ -115,6 +115,7 @@ pub use pan123_token::{
 pub use pan123_token_cache::{
     self, Event, Failure, Rejection, RenewalPolicy, TokenError, TokenStore,
 };
+pub use pan123_token_provider::{EnvironmentError, credentials_from_env};
 // The client, in the version that `fetch` takes.
 pub use ureq;
 

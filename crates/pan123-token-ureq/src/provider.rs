@@ -105,20 +105,6 @@ impl TokenProvider {
         }
     }
 
-    /// The token that is held, if it can be used now. Asks nothing, and starts nothing.
-    pub fn current(&self) -> Option<AccessToken> {
-        self.provider.current()
-    }
-
-    /// Reports that an API call was refused because of this token ([`token_rejected`](pan123_token::token_rejected)). The
-    /// next calls of [`token`](Self::token) see to it that it is replaced, as soon as that is allowed; the answer says
-    /// when.
-    ///
-    /// May be called often, and for a token that isn't the current one any more.
-    pub fn reject(&self, token: &AccessToken) -> Rejection {
-        self.provider.reject(token)
-    }
-
     /// Waits until what is under way is done and saved, and every event is delivered; false where that takes longer than
     /// this. For a program that is about to end: without it, the lease on the store may stay behind until its term ends.
     pub fn flush(&self, limit: Duration) -> bool {
@@ -135,16 +121,7 @@ impl TokenProvider {
         true
     }
 
-    /// From now on, API calls may carry the token to this server, too: to an upload host that the API has named, say. All
-    /// clones of this provider see it at once.
-    pub fn allow_origin(&self, base_url: &BaseUrl) {
-        self.provider.allow_origin(base_url);
-    }
-
-    /// Where API calls may carry the token now.
-    pub fn origins(&self) -> Origins {
-        self.provider.origins()
-    }
+    pan123_token_provider::provider_methods!(provider);
 }
 
 impl fmt::Debug for TokenProvider {
