@@ -1,8 +1,6 @@
 //! The token on every API call, as a tower layer.
 
-use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,14 +8,14 @@ use std::task::{Context, Poll};
 
 use http_body::Body;
 use pan123_token::http::{Request, Response};
-use pan123_token::{AccessToken, RejectionWatch};
-use pan123_token_cache::TokenError;
-use pan123_token_provider::{Provider, WatchedBody};
+use pan123_token_provider::WatchedBody;
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::BoxError;
+use crate::call::{until_ready, unwatched};
 use crate::provider::TokenProvider;
+use crate::{AuthorizationError, BoxError};
 
 /// Puts the token of a provider on API calls, and reports to it when one was refused because of its token.
 ///
@@ -25,9 +23,13 @@ use crate::provider::TokenProvider;
 /// origins (the base URL's own, and [those added](crate::TokenProviderBuilder::allow_origin)), and where it has an
 /// `Authorization` header already. Any other call waits for a token, and carries it.
 ///
-/// A reply that is announced as JSON of at most 4 KiB is read before it is passed on, in the same frames; any other body
-/// is watched while it passes by, neither buffered nor delayed. With [`retry_with`](Self::retry_with), a call that was
-/// refused by a reply of the first kind is sent once more, if there is another token then.
+/// A reply with status 401, or in JSON of at most 4 KiB, is read ahead as long as its `code` is still open, and passed on in
+/// the same frames; any other body is watched while it passes by, neither buffered nor delayed. With
+/// [`retry_with`](Self::retry_with), a call that was refused by a reply of the first kind is sent once more, if there is
+/// another token then.
+///
+/// A call that waits for a token holds no permit of the service underneath: a client that carries out a limited number of
+/// calls at once may serve the provider, too.
 ///
 /// `B` is the body of the requests. Put the layer below one that follows redirects, so that it sees where each of them
 /// leads: a service underneath that follows them by itself must not take the token along to another server.
@@ -116,121 +118,90 @@ where
 {
     type Response = Response<WatchedBody<R>>;
     type Error = AuthorizationError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Future = AuthorizationFuture<S::Future, R>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner
-            .poll_ready(context)
-            .map_err(AuthorizationError::service)
+        let ready = self.inner.poll_ready(context);
+        ready.map_err(AuthorizationError::service)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let AuthorizationLayer { provider, retry } = &self.layer;
+        let Some(authorization) = provider.0.authorization(&request) else {
+            let call = self.inner.call(request);
+            return AuthorizationFuture {
+                call: Call::Passing { call },
+            };
+        };
+        let fresh = provider.0.fresh();
+        let (provider, retry) = (provider.clone(), retry.clone());
         // The one that is ready is called; a clone may not be.
         let next = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, next);
-        Box::pin(self.layer.clone().call(ready, request))
-    }
-}
-
-impl<B> AuthorizationLayer<B> {
-    async fn call<S, R>(
-        self,
-        mut service: S,
-        mut request: Request<B>,
-    ) -> Result<Response<WatchedBody<R>>, AuthorizationError>
-    where
-        S: Service<Request<B>, Response = Response<R>>,
-        S::Error: Into<BoxError>,
-        R: Body,
-    {
-        let Some(authorization) = self.provider.0.authorization(&request) else {
-            let response = service.call(request).await;
-            let response = response.map_err(AuthorizationError::service)?;
-            return Ok(response.map(WatchedBody::unwatched));
-        };
-        let token = self.provider.token().await;
-        let token = token.map_err(AuthorizationError::Token)?;
-        let copy = self.copy(&request);
-        let authorized = authorization.authorize(request.headers_mut(), &token);
-        let (response, rejected) = self.send(&mut service, request, token).await?;
-        // Without another token, the reply that came is the answer.
-        if let (true, Some(mut copy)) = (rejected, copy)
-            && let Some(other) = self.provider.0.replacement(authorized.token()).await
-            && authorized.retry(copy.headers_mut(), &other)
-        {
-            drop(response);
-            poll_fn(|context| service.poll_ready(context))
+        let mut service = mem::replace(&mut self.inner, next);
+        if fresh.is_none() {
+            // A permit of it goes with the one that is dropped. The token comes first.
+            service = self.inner.clone();
+        }
+        let call = Box::pin(async move {
+            let token = if let Some(token) = fresh {
+                token
+            } else {
+                let token = provider.token().await;
+                let token = token.map_err(AuthorizationError::Token)?;
+                until_ready(&mut service).await?;
+                token
+            };
+            let copy = |body: &B| retry.as_ref()?(body);
+            provider
+                .send(service, request, authorization, token, copy)
                 .await
-                .map_err(AuthorizationError::service)?;
-            let (response, _) = self.send(&mut service, copy, other).await?;
-            return Ok(response);
+        });
+        AuthorizationFuture {
+            call: Call::Authorized { call },
         }
-        Ok(response)
-    }
-
-    /// The reply to a request that carries this token, and whether it is known already to reject it.
-    async fn send<S, R>(
-        &self,
-        service: &mut S,
-        request: Request<B>,
-        token: AccessToken,
-    ) -> Result<(Response<WatchedBody<R>>, bool), AuthorizationError>
-    where
-        S: Service<Request<B>, Response = Response<R>>,
-        S::Error: Into<BoxError>,
-        R: Body,
-    {
-        let response = service.call(request).await;
-        let response = response.map_err(AuthorizationError::service)?;
-        let watch = RejectionWatch::new(&response, response.body().size_hint().exact());
-        let provider = Provider::clone(&self.provider.0);
-        let mut response = response.map(|body| WatchedBody::watched(body, watch, provider, token));
-        let rejected = response.body_mut().read_ahead().await;
-        Ok((response, rejected))
-    }
-
-    /// The same request once more, where it may be retried.
-    fn copy(&self, request: &Request<B>) -> Option<Request<B>> {
-        let mut copy = Request::new(self.retry.as_ref()?(request.body())?);
-        copy.method_mut().clone_from(request.method());
-        copy.uri_mut().clone_from(request.uri());
-        *copy.version_mut() = request.version();
-        copy.headers_mut().clone_from(request.headers());
-        copy.extensions_mut().clone_from(request.extensions());
-        Some(copy)
     }
 }
 
-/// Why a call through an [`AuthorizationService`] failed.
-#[derive(Debug)]
-pub enum AuthorizationError {
-    /// There was no token, so nothing was sent.
-    Token(TokenError),
-    /// The service underneath failed, with this.
-    Service(BoxError),
-}
-
-impl AuthorizationError {
-    fn service(error: impl Into<BoxError>) -> Self {
-        Self::Service(error.into())
+pin_project! {
+    /// A call under way through an [`AuthorizationService`].
+    #[must_use = "a future does nothing unless it is polled"]
+    pub struct AuthorizationFuture<F, R: Body> {
+        #[pin]
+        call: Call<F, R>,
     }
 }
 
-impl fmt::Display for AuthorizationError {
+pin_project! {
+    #[project = CallProjection]
+    enum Call<F, R: Body> {
+        /// As if there were no layer.
+        Passing { #[pin] call: F },
+        Authorized { call: Authorized<R> },
+    }
+}
+
+type Authorized<R> = Pin<Box<dyn Future<Output = Reply<R>> + Send>>;
+type Reply<R> = Result<Response<WatchedBody<R>>, AuthorizationError>;
+
+impl<F, R, E> Future for AuthorizationFuture<F, R>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
+    E: Into<BoxError>,
+{
+    type Output = Reply<R>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply<R>> {
+        match self.project().call.project() {
+            CallProjection::Passing { call } => call.poll(context).map(unwatched),
+            CallProjection::Authorized { call } => call.as_mut().poll(context),
+        }
+    }
+}
+
+impl<F, R: Body> fmt::Debug for AuthorizationFuture<F, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Token(error) => write!(f, "no access token for the call: {error}"),
-            Self::Service(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for AuthorizationError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            // All of it was shown.
-            Self::Token(_) => None,
-            Self::Service(error) => error.source(),
-        }
+        f.debug_struct("AuthorizationFuture")
+            .finish_non_exhaustive()
     }
 }

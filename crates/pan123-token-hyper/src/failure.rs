@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use pan123_token::{FetchError, GetAccessToken};
-use pan123_token_provider::on_tokio::causes;
+use pan123_token_provider::causes;
 
 /// Sorts an error that came before the reply's head by how far the exchange got. Where the client doesn't say so, the
 /// request may have been sent.

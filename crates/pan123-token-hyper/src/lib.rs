@@ -3,8 +3,8 @@
 //! # In scope
 //!
 //! [`TokenProvider`] gets the token when it is first asked for, keeps it, renews it in time, shares it through a
-//! [`TokenStore`], and replaces it once it was rejected. [`AuthorizationLayer`] is a tower layer that puts it on API
-//! calls, and nowhere else. [`fetch`](fetch()) carries out a single exchange and keeps nothing. All of them go with any
+//! [`TokenStore`], and replaces it once it was rejected. [`TokenProvider::call`] carries out an API call with it, and
+//! [`AuthorizationLayer`] is the same as a tower layer: they put it on calls of the API, and nowhere else. [`fetch`](fetch()) carries out a single exchange and keeps nothing. All of them go with any
 //! [`tower_service::Service`] that takes an HTTP request: hyper's client, a tower stack, an `axum::Router` in a test.
 //! `client` is one that is ready to use: rustls, no redirects.
 //!
@@ -21,26 +21,20 @@
 ```no_run
 use http_body_util::BodyExt;
 use pan123_token_hyper::http::Request;
-use pan123_token_hyper::{AuthorizationLayer, Bytes, Credentials, Full, TokenProvider, client};
-use tower::{Layer, ServiceExt};
+use pan123_token_hyper::{Full, TokenProvider, client, credentials_from_env};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let credentials = Credentials::new(
-        std::env::var("PAN123_CLIENT_ID")?,
-        std::env::var("PAN123_CLIENT_SECRET")?,
-    )?;
-    let provider = TokenProvider::builder(credentials)
+    // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET.
+    let provider = TokenProvider::builder(credentials_from_env()?)
         .on_event(|event| eprintln!("{event:?}"))
         .build()?;
+    let client = client();
 
-    // The token is fetched with the first call, and from then on renewed beside the calls.
-    let api = AuthorizationLayer::new(provider.clone())
-        // A call that was refused because of its token is sent once more with another.
-        .retry_with(|body: &Full<Bytes>| Some(body.clone()))
-        .layer(client());
+    // The token is fetched with the first call, and from then on renewed beside the calls. A call that was refused because
+    // of its token is sent once more with another.
     let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(Full::default())?;
-    let response = api.oneshot(request).await?;
+    let response = provider.call(&client, request).await?;
     println!("{:?}", response.into_body().collect().await?.to_bytes());
 
     // Or by hand.
@@ -48,6 +42,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("good until {}", token.expires_at());
     Ok(())
 }
+```
+
+# In a tower stack
+
+```no_run
+use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, TokenProvider, client, credentials_from_env};
+use tower::{Layer, ServiceExt};
+# use pan123_token_hyper::http::Request;
+
+# async fn example() -> Result<(), Box<dyn std::error::Error>> {
+let provider = TokenProvider::builder(credentials_from_env()?).build()?;
+let api = AuthorizationLayer::new(provider)
+    .retry_with(|body: &Full<Bytes>| Some(body.clone()))
+    .layer(client());
+# let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(Full::default())?;
+let response = api.oneshot(request).await?;
+# Ok(())
+# }
 ```
 "#
 )]
@@ -108,7 +120,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
 
 mod authorization;
+mod authorization_error;
 mod builder;
+mod call;
 #[cfg(feature = "rustls")]
 mod client;
 mod exchange;
@@ -118,7 +132,8 @@ mod provider;
 #[cfg(feature = "rustls")]
 mod proxy;
 
-pub use authorization::{AuthorizationError, AuthorizationLayer, AuthorizationService};
+pub use authorization::{AuthorizationFuture, AuthorizationLayer, AuthorizationService};
+pub use authorization_error::AuthorizationError;
 pub use builder::{BundledClient, OwnClient, TokenProviderBuilder};
 #[cfg(feature = "rustls")]
 pub use client::{Client, ClientBuilder, client};

@@ -140,6 +140,7 @@
 mod adapter_methods;
 mod caller;
 mod environment;
+mod error_line;
 mod events;
 mod exchange;
 #[cfg(all(test, shuttle))]
@@ -161,6 +162,7 @@ mod wiped;
 
 pub use caller::{Caller, Turn, Wanted};
 pub use environment::{EnvironmentError, credentials_from_env};
+pub use error_line::{ErrorLine, causes};
 pub use exchange::Exchange;
 pub use job::{Job, Work};
 pub use jobs::Place;

@@ -12,6 +12,6 @@ mod settings;
 
 pub use clock::TokioClock;
 pub use driver::{Exchanger, Exchanging, Runs};
-pub use exchange::{causes, exchange_within};
+pub use exchange::exchange_within;
 pub use provider::TokioProvider;
 pub use settings::TokioSettings;

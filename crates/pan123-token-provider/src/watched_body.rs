@@ -9,126 +9,119 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pan123_token::{AccessToken, MAX_REJECTION_BYTES, RejectionWatch};
+use pin_project_lite::pin_project;
 
 use crate::Provider;
 
 type NextFrame<E> = Option<Result<Frame<Bytes>, E>>;
 
-/// A reply's body as it comes: the same frames at the same time, except that what may be a rejection was read before the
-/// reply was passed on. Once its end has passed, a rejection is reported.
-pub struct WatchedBody<B: Body> {
-    /// What was read before the caller asked for it.
-    ahead: VecDeque<Result<Frame<Bytes>, B::Error>>,
-    /// What is still to come; `None` after its end.
-    rest: Option<Pin<Box<B>>>,
-    /// While a rejection is possible.
-    watch: Option<Box<Watch>>,
-    rejected: bool,
+pin_project! {
+    /// A reply's body as it comes: the same frames at the same time, except that what may be a rejection was read before the
+    /// reply was passed on. Once its end has passed, a rejection is reported.
+    pub struct WatchedBody<B: Body> {
+        #[pin]
+        body: Kind<B>,
+    }
 }
 
-/// The rest is pinned in its box, and nothing else is.
-impl<B: Body> Unpin for WatchedBody<B> {}
+pin_project! {
+    #[project = Projection]
+    enum Kind<B: Body> {
+        Unwatched { #[pin] body: B },
+        // In a box, since it is polled before it is passed on.
+        Watched { body: Pin<Box<Watched<B>>> },
+    }
+}
 
-struct Watch {
-    rejection: RejectionWatch,
-    provider: Provider,
-    /// That the call carried.
-    token: AccessToken,
+pin_project! {
+    struct Watched<B: Body> {
+        // What was read before the caller asked for it.
+        ahead: VecDeque<Result<Frame<Bytes>, B::Error>>,
+        // What is still to come; `None` after its end.
+        #[pin]
+        rest: Option<B>,
+        // While a rejection is possible.
+        watch: Option<RejectionWatch>,
+        rejected: bool,
+        provider: Provider,
+        // That the call carried.
+        token: AccessToken,
+    }
 }
 
 impl<B: Body> WatchedBody<B> {
     /// Of a reply that says nothing about a token.
     pub fn unwatched(body: B) -> Self {
-        Self {
-            ahead: VecDeque::new(),
-            rest: Some(Box::pin(body)),
-            watch: None,
-            rejected: false,
-        }
+        let body = Kind::Unwatched { body };
+        Self { body }
     }
 
-    /// `token` is the one of this provider that the call carried.
-    pub fn watched(
+    /// Reads the body now, as far as it may be a rejection of this token, which the call carried; true if it is one, which was
+    /// then reported.
+    pub async fn read_ahead(
         body: B,
-        rejection: RejectionWatch,
-        provider: Provider,
+        watch: RejectionWatch,
+        provider: &Provider,
         token: AccessToken,
-    ) -> Self {
-        let watch = Watch {
-            rejection,
-            provider,
+    ) -> (Self, bool) {
+        if !watch.wants_more() {
+            return (Self::unwatched(body), false);
+        }
+        let mut body = Box::pin(Watched {
+            ahead: VecDeque::new(),
+            rest: Some(body),
+            watch: Some(watch),
+            rejected: false,
+            provider: provider.clone(),
             token,
-        };
-        Self {
-            watch: Some(Box::new(watch)),
-            ..Self::unwatched(body)
+        });
+        while body.as_ref().may_be_read_ahead() {
+            let frame = poll_fn(|context| body.as_mut().poll_rest(context)).await;
+            body.as_mut().project().ahead.extend(frame);
         }
+        let rejected = body.rejected;
+        let body = Kind::Watched { body };
+        (Self { body }, rejected)
     }
+}
 
-    /// Reads the body now, as far as it may be a rejection; true if it is one, which was then reported.
-    pub async fn read_ahead(&mut self) -> bool {
-        let may_be = |watch: &Watch| watch.rejection.may_be_read_ahead();
+impl<B: Body> Watched<B> {
+    fn may_be_read_ahead(&self) -> bool {
+        let watch = self.watch.as_ref();
         // A body of empty frames must end, too.
-        while self.watch.as_deref().is_some_and(may_be) && self.ahead.len() <= MAX_REJECTION_BYTES {
-            let frame = poll_fn(|context| self.poll_rest(context)).await;
-            self.ahead.extend(frame);
-        }
-        self.rejected
+        watch.is_some_and(RejectionWatch::may_be_read_ahead)
+            && self.ahead.len() <= MAX_REJECTION_BYTES
     }
 
-    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<NextFrame<B::Error>> {
-        let Some(rest) = &mut self.rest else {
+    fn poll_rest(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<NextFrame<B::Error>> {
+        let mut this = self.project();
+        let Some(rest) = this.rest.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(rest.as_mut().poll_frame(context));
+        let frame = ready!(rest.poll_frame(context));
         let frame = frame.map(|frame| frame.map(|frame| frame.map_data(bytes)));
         // A caller may stop where the body says that it ends.
-        let ended = frame.is_none() || rest.is_end_stream();
+        let ended = frame.is_none() || this.rest.as_ref().as_pin_ref().is_none_or(ends);
         if ended {
             // Asked once more, it might say that the client's time is up.
-            self.rest = None;
+            this.rest.set(None);
         }
+        let Some(mut watch) = this.watch.take() else {
+            return Poll::Ready(frame);
+        };
         match &frame {
             // It doesn't come whole.
-            Some(Err(_)) => self.watch = None,
-            Some(Ok(frame)) => self.pass(frame.data_ref(), ended),
-            None => self.pass(None, true),
+            Some(Err(_)) => return Poll::Ready(frame),
+            Some(Ok(frame)) => watch.push(frame.data_ref().map_or(&[], Bytes::as_ref)),
+            None => {}
+        }
+        if !ended {
+            *this.watch = Some(watch).filter(RejectionWatch::wants_more);
+        } else if watch.finish() {
+            this.provider.reject(this.token);
+            *this.rejected = true;
         }
         Poll::Ready(frame)
-    }
-
-    /// Takes note of what passes, and reports a rejection once all has.
-    fn pass(&mut self, data: Option<&Bytes>, ended: bool) {
-        let Some(mut watch) = self.watch.take() else {
-            return;
-        };
-        watch.rejection.push(data.map_or(&[], Bytes::as_ref));
-        if !ended {
-            self.watch = Some(watch).filter(|watch| watch.rejection.wants_more());
-        } else if watch.rejection.finish() {
-            watch.provider.reject(&watch.token);
-            self.rejected = true;
-        }
-    }
-}
-
-/// Costs nothing where it is `Bytes` already.
-fn bytes(mut data: impl Buf) -> Bytes {
-    data.copy_to_bytes(data.remaining())
-}
-
-impl<B: Body> Body for WatchedBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<NextFrame<B::Error>> {
-        match self.ahead.pop_front() {
-            Some(frame) => Poll::Ready(Some(frame)),
-            None => self.poll_rest(context),
-        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -149,10 +142,50 @@ impl<B: Body> Body for WatchedBody<B> {
     }
 }
 
+fn ends<B: Body>(body: Pin<&B>) -> bool {
+    body.is_end_stream()
+}
+
+/// Costs nothing where it is `Bytes` already.
+fn bytes(mut data: impl Buf) -> Bytes {
+    data.copy_to_bytes(data.remaining())
+}
+
+impl<B: Body> Body for WatchedBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<NextFrame<B::Error>> {
+        match self.project().body.project() {
+            Projection::Unwatched { body } => body
+                .poll_frame(context)
+                .map_ok(|frame| frame.map_data(bytes)),
+            Projection::Watched { body } => match body.as_mut().project().ahead.pop_front() {
+                Some(frame) => Poll::Ready(Some(frame)),
+                None => body.as_mut().poll_rest(context),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.body {
+            Kind::Unwatched { body } => body.is_end_stream(),
+            Kind::Watched { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            Kind::Unwatched { body } => body.size_hint(),
+            Kind::Watched { body } => body.size_hint(),
+        }
+    }
+}
+
 impl<B: Body> fmt::Debug for WatchedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatchedBody")
-            .field("watched", &self.watch.is_some())
+            .field("watched", &matches!(self.body, Kind::Watched { .. }))
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use pan123_token::http::{Response, StatusCode};
 use pan123_token::{Cause, FetchError, GetAccessToken, Grant};
-use pan123_token_provider::on_tokio::{Exchanger, Exchanging, causes, exchange_within};
+use pan123_token_provider::causes;
+use pan123_token_provider::on_tokio::{Exchanger, Exchanging, exchange_within};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, Request};
 

@@ -1,16 +1,12 @@
 //! The access token of the 123pan open platform, with [reqwest] and tokio (async).
 //!
 //! ```no_run
-//! use pan123_token_reqwest::{Credentials, TokenProvider, reqwest};
+//! use pan123_token_reqwest::{TokenProvider, credentials_from_env, reqwest};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let credentials = Credentials::new(
-//!         std::env::var("PAN123_CLIENT_ID")?,
-//!         std::env::var("PAN123_CLIENT_SECRET")?,
-//!     )?;
-//!     // One for the whole program; clones share the token.
-//!     let provider = TokenProvider::builder(credentials)
+//!     // Of PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One for the whole program; clones share the token.
+//!     let provider = TokenProvider::builder(credentials_from_env()?)
 //!         .on_event(|event| eprintln!("{event:?}"))
 //!         .build()?;
 //!     let client = reqwest::Client::builder()

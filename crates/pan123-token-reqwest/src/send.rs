@@ -6,7 +6,7 @@ use std::fmt;
 use pan123_token::http::{self, Uri};
 use pan123_token::{AccessToken, RejectionWatch};
 use pan123_token_cache::TokenError;
-use pan123_token_provider::{Provider, WatchedBody};
+use pan123_token_provider::{ErrorLine, WatchedBody};
 use reqwest::{Body, Client, Request, RequestBuilder, Response, ResponseBuilderExt};
 
 use crate::TokenProvider;
@@ -77,9 +77,7 @@ impl TokenProvider {
         }
         let url = response.url().clone();
         let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
-        let provider = Provider::clone(&self.0);
-        let mut body = WatchedBody::watched(body, watch, provider, token.clone());
-        let rejected = body.read_ahead().await;
+        let (body, rejected) = WatchedBody::read_ahead(body, watch, &self.0, token.clone()).await;
         // This is how a response that is put together gets its URL.
         if let Ok(marked) = http::Response::builder().url(url).body(()) {
             parts.extensions.extend(marked.into_parts().0.extensions);
@@ -123,15 +121,7 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Token(error) => write!(f, "no access token for the call: {error}"),
-            Self::Http(error) => {
-                error.fmt(f)?;
-                let mut source = error.source();
-                while let Some(error) = source {
-                    write!(f, ": {error}")?;
-                    source = error.source();
-                }
-                Ok(())
-            }
+            Self::Http(error) => ErrorLine(error).fmt(f),
             Self::Redirects => f.write_str(
                 "the client may follow redirects, and take the token along to another server; \
                  build it with .redirect(reqwest::redirect::Policy::none())",

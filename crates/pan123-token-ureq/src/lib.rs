@@ -3,12 +3,11 @@
     feature = "rustls",
     doc = r#"
 ```no_run
-use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pan123_token_ureq::{Credentials, TokenProvider, agent, http::Request};
+use pan123_token_ureq::{TokenProvider, agent, credentials_from_env, http::Request};
 
 fn main() -> ExitCode {
     match run() {
@@ -21,10 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let variable = |name| env::var(name).map_err(|_| format!("set the variable {name}"));
-    let credentials = Credentials::new(variable("PAN123_CLIENT_ID")?, variable("PAN123_CLIENT_SECRET")?)?;
-    // One for the whole program; clones share the token.
-    let provider = TokenProvider::builder(credentials)
+    // Of PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One for the whole program; clones share the token.
+    let provider = TokenProvider::builder(credentials_from_env()?)
         .on_event(|event| eprintln!("{event:?}"))
         .build()?;
 

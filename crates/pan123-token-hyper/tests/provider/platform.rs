@@ -159,12 +159,15 @@ impl Service<Request<Full<Bytes>>> for Platform {
     }
 }
 
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new("my-id", "SENTINEL-secret").unwrap()
+}
+
 pub(crate) fn builder(
     platform: &Platform,
     clock: impl Clock + 'static,
 ) -> TokenProviderBuilder<OwnClient> {
-    let credentials = Credentials::new("my-id", "SENTINEL-secret").unwrap();
-    TokenProvider::builder(credentials)
+    TokenProvider::builder(credentials())
         .client(platform.clone())
         .clock(clock)
 }

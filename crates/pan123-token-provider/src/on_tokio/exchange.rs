@@ -1,8 +1,6 @@
 //! One exchange, whatever async client carries it out.
 
 use std::error::Error;
-use std::io;
-use std::iter::successors;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -76,18 +74,4 @@ async fn read<B: Body<Error: Into<BoxError>>>(body: B) -> Result<Wiped, BoxError
         }
     }
     Err("a body of empty frames without end".into())
-}
-
-/// The error and all that it was caused by.
-pub fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    successors(Some(error), |&error| {
-        let io = error.downcast_ref::<io::Error>();
-        match io.and_then(io::Error::get_ref) {
-            // `source()` of an I/O error passes over the error inside.
-            Some(inside) => Some(inside as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
 }

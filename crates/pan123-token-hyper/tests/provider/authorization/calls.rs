@@ -112,7 +112,8 @@ async fn without_a_token_nothing_is_sent() {
     let line = error.to_string();
     assert!(line.starts_with("no access token for the call: "), "{line}");
     assert!(line.contains("connection refused"), "{line}");
-    assert!(error.source().is_none());
+    // A program may look for what failed in the chain.
+    assert!(error.source().unwrap().is::<TokenError>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,11 +125,12 @@ async fn an_error_of_the_service_underneath_is_told_from_a_missing_token() {
     });
     let service = AuthorizationLayer::new(provider).layer(failing);
     let error = service.oneshot(get(URI)).await.unwrap_err();
-    // As if there were no layer.
-    assert_eq!(error.to_string(), "the call was lost");
-    let cause = error.source().unwrap().to_string();
-    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
-    assert_eq!(cause, reset.to_string());
+    assert_eq!(error.to_string(), "the call was lost: connection reset");
+    // No cause is passed over.
+    let lost = error.source().unwrap();
+    assert!(lost.is::<Lost>());
+    let io: &io::Error = lost.source().unwrap().downcast_ref().unwrap();
+    assert_eq!(io.kind(), io::ErrorKind::ConnectionReset);
     let AuthorizationError::Service(error) = error else {
         panic!("{error}");
     };

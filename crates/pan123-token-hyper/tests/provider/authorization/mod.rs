@@ -3,5 +3,7 @@
 mod api;
 mod bodies;
 mod calls;
+mod permits;
 mod redirects;
 mod repetition;
+mod without_layer;
