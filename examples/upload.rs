@@ -71,6 +71,24 @@ pub struct Slice {
     pub bytes: Vec<u8>,
 }
 
+impl Slice {
+    /// The form as a client sends it that makes none by itself: its content type, and its bytes.
+    pub fn form(&self) -> (String, Vec<u8>) {
+        // No slice holds its own checksum.
+        let boundary = format!("slice-{}", md5(&self.bytes));
+        let mut form = Vec::new();
+        for (name, value) in &self.fields {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+            form.extend(format!("--{boundary}\r\n{head}\r\n\r\n{value}\r\n").bytes());
+        }
+        let head = "Content-Disposition: form-data; name=\"slice\"; filename=\"slice\"";
+        form.extend(format!("--{boundary}\r\n{head}\r\n\r\n").bytes());
+        form.extend_from_slice(&self.bytes);
+        form.extend(format!("\r\n--{boundary}--\r\n").bytes());
+        (format!("multipart/form-data; boundary={boundary}"), form)
+    }
+}
+
 impl Created {
     /// From the data of the reply to [`CREATE`]; `None` where the platform has the file already.
     pub fn read(data: &Value, hosts: &[BaseUrl]) -> Result<Option<Self>, Box<dyn Error>> {

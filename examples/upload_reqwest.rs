@@ -9,7 +9,7 @@ use pan123_token_examples::upload::{
 };
 use pan123_token_reqwest::reqwest::multipart::{Form, Part};
 use pan123_token_reqwest::reqwest::{Client, RequestBuilder, redirect::Policy};
-use pan123_token_reqwest::{BaseUrl, Credentials, TokenProvider};
+use pan123_token_reqwest::{BaseUrl, TokenProvider, credentials_from_env};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,9 +22,8 @@ async fn main() {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let var = |name| std::env::var(name).map_err(|error| format!("{name}: {error}"));
-    let credentials = Credentials::new(var("PAN123_CLIENT_ID")?, var("PAN123_CLIENT_SECRET")?)?;
     let api: BaseUrl = var("PAN123_BASE_URL")?.parse()?;
-    let provider = TokenProvider::builder(credentials)
+    let provider = TokenProvider::builder(credentials_from_env()?)
         .base_url(api.clone())
         .build()?;
     let client = Client::builder()

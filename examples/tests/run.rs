@@ -109,10 +109,16 @@ fn uploads_nothing_to_a_host_that_it_does_not_know(program: &str) {
 }
 
 #[test]
-fn upload_reqwest() {
-    let program = env!("CARGO_BIN_EXE_upload_reqwest");
-    uploads_three_slices(program);
-    uploads_nothing_to_a_host_that_it_does_not_know(program);
+fn uploads() {
+    for program in [
+        env!("CARGO_BIN_EXE_upload_hyper"),
+        env!("CARGO_BIN_EXE_upload_reqwest"),
+        env!("CARGO_BIN_EXE_upload_ureq"),
+    ] {
+        println!("{program}");
+        uploads_three_slices(program);
+        uploads_nothing_to_a_host_that_it_does_not_know(program);
+    }
 }
 
 #[test]
