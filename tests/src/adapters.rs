@@ -14,6 +14,23 @@ pub const ALL: [(&str, Fetch); 3] = [
     ("ureq with its own defaults", through_default_ureq),
 ];
 
+/// The same for one that trusts this authority (PEM), too.
+pub type TrustingFetch = fn(&GetAccessToken, Duration, &str) -> Result<Grant, FetchError>;
+
+/// The clients that come with the adapters.
+pub const TRUSTING: [(&str, TrustingFetch); 2] = [
+    ("hyper", |operation, timeout, authority| {
+        let client = pan123_token_hyper::Client::builder().no_proxy();
+        let client = client.ca_pem(authority.as_bytes()).unwrap().build();
+        block_on(pan123_token_hyper::fetch(client, operation, timeout))
+    }),
+    ("ureq", |operation, timeout, authority| {
+        let agent = pan123_token_ureq::AgentBuilder::default().no_proxy();
+        let agent = agent.ca_pem(authority.as_bytes()).unwrap().build();
+        pan123_token_ureq::fetch(agent.unwrap(), operation, timeout)
+    }),
+];
+
 /// hyper, with the client that comes with the adapter.
 pub fn through_hyper(operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError> {
     let client = pan123_token_hyper::Client::builder().no_proxy().build();

@@ -4,13 +4,15 @@ use std::error::Error;
 use std::io;
 
 use pan123_token::{FetchError, GetAccessToken};
-use pan123_token_provider::causes;
+use pan123_token_provider::{causes, is_tls_refusal};
 
 /// Sorts an error that came before the reply's head by how far the exchange got. Where the client doesn't say so, the
 /// request may have been sent.
 pub(crate) fn fetch_error(operation: &GetAccessToken, error: &(dyn Error + 'static)) -> FetchError {
     let cause = operation.cause(error);
-    if !is_connect(error) {
+    if is_tls_refusal(error) {
+        FetchError::Tls(cause)
+    } else if !is_connect(error) {
         FetchError::Body(cause)
     } else if causes(error).any(is_tls) {
         FetchError::Tls(cause)

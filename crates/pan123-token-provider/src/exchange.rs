@@ -1,13 +1,15 @@
 //! The exchange that a job carries out.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use pan123_token::{Cause, FetchError, GetAccessToken, Grant};
+use pan123_token::{FetchError, GetAccessToken, Grant};
 use pan123_token_cache::{Action, FetchTicket};
 
 use crate::jobs::Doing;
@@ -59,7 +61,7 @@ impl Exchange {
     ) {
         let (operation, timeout) = (self.operation(), self.timeout());
         let result = catch_unwind(AssertUnwindSafe(|| fetch(&operation, timeout)));
-        self.finish(result.unwrap_or_else(|_| Err(panicked())));
+        self.finish(result.unwrap_or_else(|payload| Err(panicked(&operation, &*payload))));
     }
 
     /// Carries it out: `fetch` is the exchange of the [operation](Self::operation), bounded by the
@@ -75,7 +77,7 @@ impl Exchange {
             }
             match catch_unwind(AssertUnwindSafe(|| fetch.as_mut().poll(context))) {
                 Ok(poll) => poll.map(Some),
-                Err(_) => Poll::Ready(Some(Err(panicked()))),
+                Err(payload) => Poll::Ready(Some(Err(panicked(&self.live.operation, &*payload)))),
             }
         });
         if let Some(result) = result.await {
@@ -117,8 +119,12 @@ impl Exchange {
     }
 }
 
-fn panicked() -> FetchError {
-    FetchError::Body(Cause::from("the HTTP client panicked"))
+fn panicked(operation: &GetAccessToken, payload: &(dyn Any + Send)) -> FetchError {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    // The client may have put the request into it.
+    let error = io::Error::other(text.unwrap_or("it didn't say why"));
+    FetchError::Panicked(operation.cause(&error))
 }
 
 impl Drop for Exchange {

@@ -162,7 +162,7 @@ mod wiped;
 
 pub use caller::{Caller, Turn, Wanted};
 pub use environment::{EnvironmentError, credentials_from_env};
-pub use error_line::{ErrorLine, causes};
+pub use error_line::{ErrorLine, causes, is_tls_refusal};
 pub use exchange::Exchange;
 pub use job::{Job, Work};
 pub use jobs::Place;

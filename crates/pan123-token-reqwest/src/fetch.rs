@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pan123_token::http::{Response, StatusCode};
 use pan123_token::{Cause, FetchError, GetAccessToken, Grant};
-use pan123_token_provider::causes;
 use pan123_token_provider::on_tokio::{Exchanger, Exchanging, exchange_within};
+use pan123_token_provider::{causes, is_tls_refusal};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, Request};
 
@@ -87,7 +87,9 @@ impl Exchanger for Fresh {
 /// request may have been sent.
 fn fetch_error(operation: &GetAccessToken, error: &reqwest::Error) -> FetchError {
     let cause = operation.cause(error);
-    if !error.is_connect() && !error.is_builder() {
+    if is_tls_refusal(error) {
+        FetchError::Tls(cause)
+    } else if !error.is_connect() && !error.is_builder() {
         FetchError::Body(cause)
     } else if causes(error).any(is_tls) {
         FetchError::Tls(cause)

@@ -45,8 +45,38 @@ impl fmt::Display for CallError {
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Token(error) => error.source(),
+            Self::Token(error) => Some(error),
             Self::Http(error) => Some(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_ours_is_not_shown_as_something_other_of_the_agents() {
+        // A provider that is a middleware of the agent has no token.
+        let ours = TokenError::TimedOut(Duration::from_secs(1));
+        let error = CallError::of(ureq::Error::Other(Box::new(ours.clone())));
+        assert_eq!(error.to_string(), ours.to_string());
+        assert!(matches!(error, CallError::Token(it) if it == ours));
+
+        let error = CallError::of(ureq::Error::Other("another middleware's".into()));
+        assert_eq!(
+            error.to_string(),
+            "the API call failed: another middleware's"
+        );
+    }
+
+    #[test]
+    fn an_io_error_is_found_in_the_chain() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let error = CallError::of(ureq::Error::Io(refused));
+        let source: &io::Error = error.source().unwrap().downcast_ref().unwrap();
+        assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

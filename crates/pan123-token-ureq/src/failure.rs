@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pan123_token::{FetchError, GetAccessToken};
+use pan123_token_provider::is_tls_refusal;
 use ureq::{Error, Timeout};
 
 /// Sorts an error by how far the exchange got. `sent` says whether any of the request's body may have been sent: without it
@@ -20,6 +21,7 @@ pub(crate) fn fetch_error(
         Error::Timeout(Timeout::Global) => FetchError::Timeout(timeout),
         // A bound of the agent's own.
         Error::Timeout(_) if sent => FetchError::Timeout(elapsed),
+        error if is_tls_refusal(&error) => FetchError::Tls(cause(error)),
         error if sent => FetchError::Body(cause(error)),
         error if is_tls(&error) => FetchError::Tls(cause(error)),
         error => FetchError::Connect(cause(error)),

@@ -246,7 +246,7 @@ fn a_client_that_panics_is_a_failure_at_once() {
     let provider = platform.provider(&clock).build().unwrap();
     platform.answers_with(Answer::Panic);
     let error = provider.token_within(LONG).unwrap_err();
-    let Some(Failure::Fetch(failure @ FetchError::Body(_))) = error.failure() else {
+    let Some(Failure::Fetch(failure @ FetchError::Panicked(_))) = error.failure() else {
         panic!("{error}");
     };
     assert!(

@@ -22,7 +22,8 @@ use crate::{ErrorKind, ResponseError};
 pub enum FetchError {
     /// No connection: the name didn't resolve, the port refused, a proxy wouldn't. Nothing was sent.
     Connect(Cause),
-    /// TLS failed, by a certificate that isn't trusted, say. The request wasn't sent.
+    /// TLS failed, by a certificate that isn't trusted, say, or because the server wants one of the client. The platform
+    /// didn't get the request.
     ///
     /// Some clients don't distinguish it; then it comes as [`Connect`](Self::Connect).
     Tls(Cause),
@@ -31,6 +32,8 @@ pub enum FetchError {
     /// The connection was lost after the request may have been sent, before the reply was whole, or what came was no
     /// HTTP.
     Body(Cause),
+    /// The HTTP client panicked, with this. The request may have been sent.
+    Panicked(Cause),
     /// A whole reply came, and it is no grant.
     Response(ResponseError),
 }
@@ -39,7 +42,7 @@ impl FetchError {
     /// Whether the same request may well succeed later. A TLS failure doesn't heal by itself.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Timeout(_) | Self::Body(_) => true,
+            Self::Connect(_) | Self::Timeout(_) | Self::Body(_) | Self::Panicked(_) => true,
             Self::Tls(_) => false,
             Self::Response(error) => error.is_retryable(),
         }
@@ -50,7 +53,7 @@ impl FetchError {
     pub fn may_have_issued(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Tls(_) => false,
-            Self::Timeout(_) | Self::Body(_) => true,
+            Self::Timeout(_) | Self::Body(_) | Self::Panicked(_) => true,
             // It went well, and came out under another status.
             Self::Response(error) if error.code() == Some(0) => true,
             Self::Response(error) => match error.kind() {
@@ -80,7 +83,7 @@ impl FetchError {
         }
     }
 
-    /// The kind in snake case: `connect`, `tls`, `timeout`, `body`, or the reply's
+    /// The kind in snake case: `connect`, `tls`, `timeout`, `body`, `internal` (a panic), or the reply's
     /// [`ErrorKind`](crate::ErrorKind::as_str). Stable.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -88,6 +91,7 @@ impl FetchError {
             Self::Tls(_) => "tls",
             Self::Timeout(_) => "timeout",
             Self::Body(_) => "body",
+            Self::Panicked(_) => "internal",
             Self::Response(error) => error.kind().as_str(),
         }
     }
@@ -112,6 +116,10 @@ impl fmt::Display for FetchError {
                 f,
                 "no whole reply: {cause}; try again later, or check the base URL"
             ),
+            Self::Panicked(cause) => write!(
+                f,
+                "the HTTP client panicked: {cause}; mend the client, or how it is set up"
+            ),
             Self::Response(error) => error.fmt(f),
         }
     }
@@ -124,7 +132,7 @@ impl Error for FetchError {
                 let io = cause.0.io.as_ref()?;
                 Some(io)
             }
-            Self::Timeout(_) | Self::Response(_) => None,
+            Self::Timeout(_) | Self::Panicked(_) | Self::Response(_) => None,
         }
     }
 }

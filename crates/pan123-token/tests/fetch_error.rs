@@ -50,6 +50,13 @@ fn every_failure_has_its_kind_its_advice_and_its_line() {
             "no whole reply: why; try again later, or check the base URL",
         ),
         (
+            FetchError::Panicked("why".into()),
+            "internal",
+            true,
+            true,
+            "the HTTP client panicked: why; mend the client, or how it is set up",
+        ),
+        (
             reply(503, ""),
             "unavailable",
             true,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use pan123_token_hyper::{Failure, TokenError};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use pan123_token_hyper::{Bytes, Failure, Full, TokenError, TokenProvider};
 use tokio::runtime;
 
-use crate::platform::{Mood, SECOND, quiet, set_up};
+use crate::platform::{Mood, SECOND, credentials, quiet, set_up};
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_panics_is_a_failure_like_any_other() {
@@ -15,7 +17,9 @@ async fn a_client_that_panics_is_a_failure_like_any_other() {
     let error = provider.token().await.unwrap_err();
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert!(
-        error.to_string().contains("the HTTP client panicked"),
+        error
+            .to_string()
+            .starts_with("the HTTP client panicked: the client of this test panics; "),
         "{error}"
     );
     // The request may have been sent.
@@ -24,6 +28,21 @@ async fn a_client_that_panics_is_a_failure_like_any_other() {
     platform.set_mood(Mood::Well);
     clock.advance(SECOND);
     assert_eq!(provider.token().await.unwrap().secret(), "token-1");
+}
+
+#[test]
+fn a_runtime_without_io_is_named_as_the_reason() {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let provider = TokenProvider::builder(credentials())
+        .base_url("http://127.0.0.1:9".parse().unwrap())
+        .client(client)
+        .build()
+        .unwrap();
+    let runtime = runtime::Builder::new_current_thread().enable_time().build();
+    let error = runtime.unwrap().block_on(provider.token()).unwrap_err();
+    let line = error.to_string();
+    assert!(line.contains("IO is disabled"), "{line}");
+    assert!(!line.contains("base URL"), "{line}");
 }
 
 #[test]
