@@ -24,11 +24,14 @@ impl Events {
         self.queue.push_back(event);
     }
 
-    /// A request went to this origin without a token.
-    pub(crate) fn push_unauthorized(&mut self, origin: String) {
-        if self.unauthorized.len() < MAX_EVENTS && self.unauthorized.insert(origin.clone()) {
+    /// A request went to this origin without a token; true for the first one.
+    pub(crate) fn push_unauthorized(&mut self, origin: String) -> bool {
+        let first = self.unauthorized.len() < MAX_EVENTS && !self.unauthorized.contains(&origin);
+        if first {
+            self.unauthorized.insert(origin.clone());
             self.push(Event::UnauthorizedOrigin { origin });
         }
+        first
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -122,8 +122,9 @@ impl Provider {
             && let Some(origin) = Origins::name(uri)
         {
             let mut state = live.lock();
-            state.events.push_unauthorized(origin);
-            live.unlock(state, false);
+            if state.events.push_unauthorized(origin) {
+                live.unlock(state, false);
+            }
         }
         authorization
     }

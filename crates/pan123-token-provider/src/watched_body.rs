@@ -35,7 +35,8 @@ pin_project! {
 
 pin_project! {
     struct Watched<B: Body> {
-        // What was read before the caller asked for it.
+        // What was read before the caller asked for it: as a rule one frame, which takes no memory of its own.
+        first: Option<Result<Frame<Bytes>, B::Error>>,
         ahead: VecDeque<Result<Frame<Bytes>, B::Error>>,
         // What is still to come; `None` after its end.
         #[pin]
@@ -68,6 +69,7 @@ impl<B: Body> WatchedBody<B> {
             return (Self::unwatched(body), false);
         }
         let mut body = Box::pin(Watched {
+            first: None,
             ahead: VecDeque::new(),
             rest: Some(body),
             watch: Some(watch),
@@ -77,7 +79,12 @@ impl<B: Body> WatchedBody<B> {
         });
         while body.as_ref().may_be_read_ahead() {
             let frame = poll_fn(|context| body.as_mut().poll_rest(context)).await;
-            body.as_mut().project().ahead.extend(frame);
+            let read = body.as_mut().project();
+            if read.first.is_none() {
+                *read.first = frame;
+            } else {
+                read.ahead.extend(frame);
+            }
         }
         let rejected = body.rejected;
         let body = Kind::Watched { body };
@@ -124,12 +131,22 @@ impl<B: Body> Watched<B> {
         Poll::Ready(frame)
     }
 
+    fn next_ahead(self: Pin<&mut Self>) -> NextFrame<B::Error> {
+        let read = self.project();
+        read.first.take().or_else(|| read.ahead.pop_front())
+    }
+
+    /// In their order.
+    fn frames_ahead(&self) -> impl Iterator<Item = &Result<Frame<Bytes>, B::Error>> {
+        self.first.iter().chain(&self.ahead)
+    }
+
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        self.frames_ahead().next().is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let ahead = self.ahead.iter().flatten().filter_map(Frame::data_ref);
+        let ahead = self.frames_ahead().flatten().filter_map(Frame::data_ref);
         let ahead: u64 = ahead.map(|data| data.len() as u64).sum();
         let rest = self.rest.as_ref();
         let rest = rest.map_or(SizeHint::with_exact(0), Body::size_hint);
@@ -160,7 +177,7 @@ impl<B: Body> Body for WatchedBody<B> {
             Projection::Unwatched { body } => body
                 .poll_frame(context)
                 .map_ok(|frame| frame.map_data(bytes)),
-            Projection::Watched { body } => match body.as_mut().project().ahead.pop_front() {
+            Projection::Watched { body } => match body.as_mut().next_ahead() {
                 Some(frame) => Poll::Ready(Some(frame)),
                 None => body.as_mut().poll_rest(context),
             },

@@ -11,7 +11,7 @@ use reqwest::Client;
 use tokio::runtime::Handle;
 
 use crate::TokenProvider;
-use crate::fetch::{Brought, Fresh};
+use crate::fetch::Exchanges;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 #[derive(Debug)]
@@ -44,12 +44,13 @@ impl TokenProviderBuilder {
     ///
     /// When the figures of the policy don't fit together, or the timeout is zero.
     pub fn build(self) -> Result<TokenProvider, PolicyError> {
-        let provider = match self.client {
-            Some(client) => self
-                .settings
-                .build(Box::new(Brought(client)), Runs::WithCaller),
-            None => self.settings.build(Box::new(Fresh), Runs::OnThread),
+        let brought = self.client.is_some();
+        let runs = if brought {
+            Runs::WithCaller
+        } else {
+            Runs::OnThread
         };
-        Ok(TokenProvider(provider?))
+        let client = Box::new(Exchanges(self.client));
+        Ok(TokenProvider(self.settings.build(client, runs)?))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use pan123_token::http::{Response, StatusCode};
@@ -53,26 +53,18 @@ pub async fn fetch(
     .await
 }
 
-/// The client that a builder was given.
-pub(crate) struct Brought(pub(crate) Client);
+/// The client that a builder was given; without one, each exchange has its own.
+pub(crate) struct Exchanges(pub(crate) Option<Client>);
 
-impl Exchanger for Brought {
-    fn fetch<'a>(&'a self, operation: &'a GetAccessToken, timeout: Duration) -> Exchanging<'a> {
-        Box::pin(fetch(&self.0, operation, timeout))
-    }
-}
-
-/// A client for each exchange.
-pub(crate) struct Fresh;
-
-impl Exchanger for Fresh {
+impl Exchanger for Exchanges {
     fn fetch<'a>(&'a self, operation: &'a GetAccessToken, timeout: Duration) -> Exchanging<'a> {
         Box::pin(async move {
-            let build = || {
-                let client = Client::builder().redirect(Policy::none());
-                client.pool_max_idle_per_host(0).build()
-            };
-            let cause = match catch_unwind(build) {
+            if let Some(client) = &self.0 {
+                return fetch(client, operation, timeout).await;
+            }
+            let client = Client::builder().redirect(Policy::none());
+            let build = || client.pool_max_idle_per_host(0).build();
+            let cause = match catch_unwind(AssertUnwindSafe(build)) {
                 Ok(Ok(client)) => return fetch(&client, operation, timeout).await,
                 Ok(Err(error)) => operation.cause(&error),
                 Err(_) => Cause::from("reqwest panicked while its client was built; check its TLS"),
