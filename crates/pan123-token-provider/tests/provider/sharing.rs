@@ -178,9 +178,10 @@ fn a_call_that_hangs_holds_a_replacement_up_for_as_long_as_the_machine_waits_for
     let mut replacing = host.asking(Wanted::Replacing(young.fingerprint()));
     let (mut job, _) = replacing.starts();
     let call = store_call(&mut job);
-    assert_eq!(replacing.waits(), 3 * SECOND);
-    host.clock.advance(3 * SECOND);
-    replacing.waited = 3 * SECOND;
+    let patience = Duration::from_millis(2500);
+    assert_eq!(replacing.waits(), patience);
+    host.clock.advance(patience);
+    replacing.waited = patience;
     assert_eq!(replacing.ends().unwrap(), young);
     // It has waited long enough and is tried again at once, which fails as long as the first call hangs.
     assert_eq!(host.events(), ["Rejected", "StoreFailed", "StoreFailed"]);
