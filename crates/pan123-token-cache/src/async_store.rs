@@ -7,7 +7,7 @@ use std::time::Duration;
 use pan123_token::Fingerprint;
 
 use crate::record::Record;
-use crate::store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
+use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 
 /// A place where processes or hosts share a token, for stores that are asked asynchronously. Each call does what the one
 /// of the same name in [`TokenStore`] does.
@@ -81,6 +81,15 @@ pub trait AsyncTokenStore: Send + Sync {
         owner: Owner,
         cooldown: Duration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What the lease record says, for operators; nothing where there is none, or where the store doesn't tell.
+    fn lease_record(
+        &self,
+        key: StoreKey,
+    ) -> impl Future<Output = Result<Option<LeaseRecord>, StoreError>> + Send {
+        let _ = key;
+        std::future::ready(Ok(None))
+    }
 }
 
 /// A blocking store as an async one: its futures block while they are polled. For tests and for single-threaded programs;
@@ -119,5 +128,9 @@ impl<S: TokenStore + ?Sized> AsyncTokenStore for Blocking<S> {
         cooldown: Duration,
     ) -> Result<(), StoreError> {
         self.0.release(key, owner, cooldown)
+    }
+
+    async fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        self.0.lease_record(key)
     }
 }

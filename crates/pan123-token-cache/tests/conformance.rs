@@ -14,8 +14,8 @@ use std::time::Duration;
 use pan123_token::{AccessToken, BaseUrl, Fingerprint, OffsetDateTime};
 use pan123_token_cache::testing::{ManualClock, MemoryStore, conformance, conformance_async};
 use pan123_token_cache::{
-    AsyncTokenStore, Blocking, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored,
-    TokenStore,
+    AsyncTokenStore, Blocking, Lease, LeaseRecord, Owner, Record, Saved, StoreError, StoreKey,
+    Stored, TokenStore,
 };
 
 #[test]
@@ -51,10 +51,14 @@ enum Fault {
     CoolsDownForEver,
     LeasesForEver,
     MixesKeys,
+    TellsOfCooldownsAlone,
+    TellsOfLeasesAlone,
+    TellsOfCooldownsAsLeases,
+    TellsOfLeasesThatEnded,
 }
 
 impl Fault {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 20] = [
         Self::LosesRecords,
         Self::TakesOlderRecords,
         Self::RefusesWhatWasReadUnderTheLease,
@@ -71,6 +75,10 @@ impl Fault {
         Self::CoolsDownForEver,
         Self::LeasesForEver,
         Self::MixesKeys,
+        Self::TellsOfCooldownsAlone,
+        Self::TellsOfLeasesAlone,
+        Self::TellsOfCooldownsAsLeases,
+        Self::TellsOfLeasesThatEnded,
     ];
 
     /// Whether it keeps the record in place of the one there, come what may.
@@ -156,6 +164,21 @@ impl TokenStore for Broken {
             }
             _ => self.memory.release(key, owner, cooldown),
         }
+    }
+
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        let key = self.key(key);
+        let record = self.memory.lease_record(key)?;
+        let is_held = matches!(record, Some(LeaseRecord::Held(_)));
+        Ok(match (self.fault, record) {
+            (Fault::TellsOfCooldownsAlone, _) if is_held => None,
+            (Fault::TellsOfLeasesAlone, _) if !is_held => None,
+            (Fault::TellsOfCooldownsAsLeases, Some(LeaseRecord::CoolingDown(left))) => {
+                Some(LeaseRecord::Held(left))
+            }
+            (Fault::TellsOfLeasesThatEnded, None) => Some(LeaseRecord::Held(Duration::ZERO)),
+            (_, record) => record,
+        })
     }
 }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use pan123_token::{AccessToken, BaseUrl, Credentials, GetAccessToken, OffsetDateTime};
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_cache::{
-    Action, Blocking, Event, Moment, Record, RenewalPolicy, StoreError, StoreKey, StoreSession,
-    Stored, TokenCache, TokenStore,
+    Action, AsyncTokenStore, Blocking, Event, FallbackStore, Lease, LeaseRecord, Moment, Owner,
+    Record, RenewalPolicy, StoreError, StoreKey, StoreSession, Stored, TokenCache, TokenStore,
 };
 
 #[test]
@@ -51,6 +51,29 @@ fn an_async_store_carries_out_steps_and_has_no_fallback() {
         panic!("{event:?}");
     };
     assert_eq!(error.to_string(), "it has no fallback");
+}
+
+#[test]
+fn each_way_to_hold_a_store_hands_its_lease_record_on() {
+    let clock = ManualClock::default();
+    let memory = || Arc::new(MemoryStore::new(clock.clone()));
+    let (store, host) = (memory(), memory());
+    let key = StoreKey::new(&BaseUrl::default(), "my-id");
+    let term = Duration::from_secs(45);
+    let lease = store.lease(key, Owner(1), term).expect("a lease");
+    assert_eq!(lease, Lease::Granted(None));
+    let held = Ok(Some(LeaseRecord::Held(term)));
+
+    assert_eq!(TokenStore::lease_record(&&*store, key), held);
+    let dynamic: Arc<dyn TokenStore> = store.clone();
+    assert_eq!(dynamic.lease_record(key), held);
+    let fallback = FallbackStore::new(dynamic.clone(), host);
+    assert_eq!(fallback.lease_record(key), held);
+    assert_eq!(StoreSession::new(dynamic, key).lease_record(), held);
+    let blocking = Blocking(store);
+    let mut asked = pin!(blocking.lease_record(key));
+    let mut context = Context::from_waker(Waker::noop());
+    assert_eq!(asked.as_mut().poll(&mut context), Poll::Ready(held));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pan123_token_cache::{Clock, Owner, StoreError, StoreKey};
+use pan123_token_cache::{self as cache, Clock, Owner, StoreError, StoreKey};
 
 use crate::files::Files;
 use crate::folder::Folder;
@@ -150,6 +150,34 @@ impl Leases {
         drop(ours);
         drop(alone);
         written
+    }
+
+    /// What an asker would be told. Makes no file where no lease record was written.
+    pub(crate) fn look(
+        &self,
+        files: &Files<'_>,
+        key: StoreKey,
+    ) -> Result<Option<cache::LeaseRecord>, StoreError> {
+        let running = || {
+            let record = files.lease_record(key)?;
+            let left = record.left(self.clock.now());
+            (!left.is_zero()).then_some((record.state, left))
+        };
+        if running().is_none() {
+            return Ok(None);
+        }
+        // Or it would be seen between the lock and the lease record that belongs to it; and an asker would find it locked.
+        let _alone = files.lock_for_change(key)?;
+        Ok(match running() {
+            None => None,
+            Some((State::CoolingDown, left)) => Some(cache::LeaseRecord::CoolingDown(left)),
+            Some((State::TakenOver(_), left)) => Some(cache::LeaseRecord::Held(left)),
+            Some((State::Held(_), left)) => match files.lock_for_lease(key)? {
+                // Its process ended, or released it.
+                Attempt::Taken(_) => None,
+                Attempt::Busy | Attempt::Unusable => Some(cache::LeaseRecord::Held(left)),
+            },
+        })
     }
 
     fn ours(&self) -> MutexGuard<'_, HashMap<StoreKey, Ours>> {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use pan123_token_cache::pan123_token::Fingerprint;
 use pan123_token_cache::{
-    Clock, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, SystemClock, TokenStore,
+    Clock, Lease, LeaseRecord, Owner, Record, Saved, StoreError, StoreKey, Stored, SystemClock,
+    TokenStore,
 };
 
 use crate::files::{Files, Found};
@@ -168,6 +169,13 @@ impl TokenStore for FileStore {
 
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
         self.leases.release(&self.folder, key, owner, cooldown)
+    }
+
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        match self.folder.files()? {
+            Some(files) => self.leases.look(&files, key),
+            None => Ok(None),
+        }
     }
 }
 

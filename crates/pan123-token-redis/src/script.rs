@@ -24,6 +24,11 @@ pub(crate) fn load(key: StoreKey) -> Cmd {
     eval(script!("load"), &[record_key(key)])
 }
 
+/// What the lease record says, and for how long.
+pub(crate) fn lease_record(key: StoreKey) -> Cmd {
+    eval(script!("load"), &[lease_key(key)])
+}
+
 pub(crate) fn lease(key: StoreKey, owner: Owner, term: Duration) -> Cmd {
     let mut lease = eval(script!("lease"), &[record_key(key), lease_key(key)]);
     lease.arg(mark(owner)).arg(at_least(term).max(1));

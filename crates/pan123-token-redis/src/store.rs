@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pan123_token_cache::pan123_token::Fingerprint;
 use pan123_token_cache::{
-    Lease, Owner, Record, RecordError, Saved, StoreError, StoreKey, Stored, TokenStore,
+    Lease, LeaseRecord, Owner, Record, RecordError, Saved, StoreError, StoreKey, Stored, TokenStore,
 };
 use redis::{Cmd, FromRedisValue, Value};
 
@@ -227,6 +227,18 @@ impl TokenStore for RedisStore {
 
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
         self.call(&script::release(key, owner, cooldown), self.deadline())
+    }
+
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        let (holder, left): (Vec<u8>, i64) =
+            self.call(&script::lease_record(key), self.deadline())?;
+        // One that has no end counts as absent, as it does where the lease is asked for.
+        let left = u64::try_from(left).ok().map(Duration::from_millis);
+        Ok(match (left, &holder[..]) {
+            (None, _) | (_, []) => None,
+            (Some(left), COOLING_DOWN) => Some(LeaseRecord::CoolingDown(left)),
+            (Some(left), _) => Some(LeaseRecord::Held(left)),
+        })
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use pan123_token_cache::pan123_token::Fingerprint;
-use pan123_token_cache::{Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore};
+use pan123_token_cache::{
+    Lease, LeaseRecord, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore,
+};
 
 /// One of a store's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,5 +151,9 @@ impl<S: TokenStore> TokenStore for FaultyStore<S> {
 
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
         self.run(Call::Release, |store| store.release(key, owner, cooldown))
+    }
+
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        self.store.lease_record(key)
     }
 }

@@ -12,7 +12,7 @@ use pan123_token::{AccessToken, BaseUrl, Fingerprint, OffsetDateTime};
 
 use crate::async_store::{AsyncTokenStore, Blocking};
 use crate::record::Record;
-use crate::store::{Lease, Owner, Saved, StoreKey, TokenStore};
+use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreKey, TokenStore};
 
 /// Checks that a store does what [`TokenStore`] says, also where many threads ask it at once. Panics where it doesn't, and
 /// says what it did.
@@ -50,6 +50,9 @@ pub async fn conformance_async(store: &impl AsyncTokenStore, wait: impl AsyncFn(
     suite.each_answer_comes_with_the_record().await;
     suite.keys_do_not_meet().await;
     suite.of_many_tasks_one_is_granted().await;
+    suite
+        .a_lease_record_says_what_an_asker_would_be_told(&wait)
+        .await;
 }
 
 /// A blocking store has nothing to wait for.
@@ -299,6 +302,44 @@ impl<S: AsyncTokenStore> Suite<'_, S> {
             matches!(self.lease(key, 2).await, Lease::Held(..)),
             "a stranger ended the lease"
         );
+    }
+
+    /// Where the store tells at all: then it does in each state. To look changes nothing.
+    async fn a_lease_record_says_what_an_asker_would_be_told(&self, wait: &impl AsyncFn(Duration)) {
+        let key = key("lease record");
+        let says = async || {
+            let record = self.store.lease_record(key).await;
+            record.expect("lease record")
+        };
+        assert_eq!(says().await, None, "before any lease");
+        assert_eq!(self.lease(key, 1).await, Lease::Granted(None));
+        match says().await {
+            None => {
+                self.release(key, 1, TERM).await;
+                assert_eq!(says().await, None, "of cooldowns alone it tells");
+                return;
+            }
+            Some(LeaseRecord::Held(left)) => assert!(left <= TERM, "held for {left:?}"),
+            other => panic!("of a lease that is held it says {other:?}"),
+        }
+        assert!(matches!(self.lease(key, 2).await, Lease::Held(..)));
+        assert_eq!(self.lease(key, 1).await, Lease::Granted(None));
+        self.release(key, 1, Duration::ZERO).await;
+        assert_eq!(says().await, None, "of a lease that was released");
+        assert_eq!(self.lease(key, 2).await, Lease::Granted(None));
+        self.release(key, 2, TERM).await;
+        match says().await {
+            Some(LeaseRecord::CoolingDown(left)) => {
+                assert!(left <= TERM, "cooling down for {left:?}");
+            }
+            other => panic!("of a cooldown it says {other:?}"),
+        }
+        wait(TERM + Duration::from_millis(50)).await;
+        assert_eq!(says().await, None, "of a cooldown that has ended");
+        assert_eq!(self.lease(key, 3).await, Lease::Granted(None));
+        wait(TERM + Duration::from_millis(50)).await;
+        assert_eq!(says().await, None, "of a lease that has ended");
+        assert_eq!(self.lease(key, 4).await, Lease::Granted(None));
     }
 
     async fn each_answer_comes_with_the_record(&self) {

@@ -8,7 +8,7 @@ use pan123_token::Fingerprint;
 
 use crate::moment::Clock;
 use crate::record::Record;
-use crate::store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
+use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 
 /// A store that ends with the process. Its time is a clock's monotonic half.
 pub struct MemoryStore {
@@ -20,11 +20,11 @@ pub struct MemoryStore {
 struct Slot {
     /// The stored form, and when the token's life ends.
     record: Option<(String, Duration)>,
-    lease: Option<LeaseRecord>,
+    lease: Option<Term>,
 }
 
 /// Who may fetch, or until when no owner may.
-struct LeaseRecord {
+struct Term {
     /// `None` while it is cooling down.
     owner: Option<Owner>,
     ends: Duration,
@@ -75,7 +75,7 @@ impl TokenStore for MemoryStore {
                     Lease::Held(lease.ends.saturating_sub(now), stored)
                 }
                 _ => {
-                    slot.lease = Some(LeaseRecord {
+                    slot.lease = Some(Term {
                         owner: Some(owner),
                         ends: now.saturating_add(term),
                     });
@@ -103,14 +103,25 @@ impl TokenStore for MemoryStore {
 
     fn release(&self, key: StoreKey, owner: Owner, cooldown: Duration) -> Result<(), StoreError> {
         self.with_slot(key, |slot, now| {
-            let is_owners = |lease: &LeaseRecord| lease.owner == Some(owner);
+            let is_owners = |lease: &Term| lease.owner == Some(owner);
             if slot.lease.as_ref().is_some_and(is_owners) {
-                slot.lease = Some(LeaseRecord {
+                slot.lease = Some(Term {
                     owner: None,
                     ends: now.saturating_add(cooldown),
                 });
             }
         });
         Ok(())
+    }
+
+    fn lease_record(&self, key: StoreKey) -> Result<Option<LeaseRecord>, StoreError> {
+        Ok(self.with_slot(key, |slot, now| {
+            let lease = slot.lease.as_ref()?;
+            let left = lease.ends.saturating_sub(now);
+            Some(match lease.owner {
+                Some(_) => LeaseRecord::Held(left),
+                None => LeaseRecord::CoolingDown(left),
+            })
+        }))
     }
 }

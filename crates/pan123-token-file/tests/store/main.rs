@@ -13,6 +13,8 @@ mod group;
 #[cfg(unix)]
 mod layout;
 #[cfg(unix)]
+mod lease_record;
+#[cfg(unix)]
 mod problems;
 mod process;
 mod processes;

@@ -1,2 +1,2 @@
--- KEYS: the record.
+-- KEYS: the record, or the lease record.
 return {read(KEYS[1]), redis.call('PTTL', KEYS[1])}

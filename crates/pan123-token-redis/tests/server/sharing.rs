@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use pan123_token_cache::testing::conformance;
-use pan123_token_cache::{Lease, Owner, Saved, Stored, TokenStore};
+use pan123_token_cache::{Lease, LeaseRecord, Owner, Saved, Stored, TokenStore};
 
 use crate::process::Server;
 use crate::{LIFE, TERM, key, lease_key, record, record_key};
@@ -55,6 +55,29 @@ fn two_hosts_share_a_token_and_the_right_to_fetch() {
     };
     assert!(wait > TERM / 2 && wait <= TERM, "{wait:?}");
     assert_eq!(stored.record, token);
+}
+
+#[test]
+#[ignore = "needs redis-server; tests/run provides it"]
+fn an_operator_sees_who_may_fetch_and_for_how_long() {
+    let server = Server::start();
+    let store = server.store();
+    let says = || server.store().lease_record(key()).unwrap();
+    assert_eq!(says(), None);
+    store.lease(key(), Owner(1), TERM).unwrap();
+    assert!(matches!(says(), Some(LeaseRecord::Held(left)) if left > TERM / 2 && left <= TERM));
+    store.release(key(), Owner(1), TERM).unwrap();
+    let cooling = says();
+    assert!(
+        matches!(cooling, Some(LeaseRecord::CoolingDown(left)) if left > TERM / 2 && left <= TERM),
+        "{cooling:?}"
+    );
+    // What counts as absent where the lease is asked for does here.
+    let () = server.run(&["PERSIST", &lease_key()]);
+    assert_eq!(says(), None);
+    let () = server.run(&["DEL", &lease_key()]);
+    let () = server.run(&["RPUSH", &lease_key(), "no string"]);
+    assert_eq!(says(), None);
 }
 
 #[test]
