@@ -49,16 +49,27 @@ impl Failure {
         }
     }
 
+    /// The kind in snake case: that of the [`FetchError`], or `issued_expired`, `unchanged`, `dropped` or `not_sent`. Stable.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fetch(error) => error.kind(),
+            Self::IssuedExpired(_) => "issued_expired",
+            Self::Unchanged => "unchanged",
+            Self::Dropped => "dropped",
+            Self::NotSent(_) => "not_sent",
+        }
+    }
+
     pub(crate) fn is_rate_limited(&self) -> bool {
-        self.kind() == Some(ErrorKind::RateLimited)
+        self.replys_kind() == Some(ErrorKind::RateLimited)
     }
 
     /// Whether another attempt soon can't be expected to do better.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self, Self::IssuedExpired(_)) || self.kind() == Some(ErrorKind::Refused)
+        matches!(self, Self::IssuedExpired(_)) || self.replys_kind() == Some(ErrorKind::Refused)
     }
 
-    fn kind(&self) -> Option<ErrorKind> {
+    fn replys_kind(&self) -> Option<ErrorKind> {
         match self {
             Self::Fetch(error) => error.response().map(pan123_token::ResponseError::kind),
             _ => None,

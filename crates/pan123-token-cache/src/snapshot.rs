@@ -1,6 +1,7 @@
 //! What a cache holds, for those who only want to use it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pan123_token::AccessToken;
 
@@ -47,6 +48,15 @@ impl Snapshot {
     pub fn fresh(&self, now: Moment) -> Option<&AccessToken> {
         let served = self.served.as_ref()?;
         (!served.fresh_until?.is_reached_at(now)).then_some(&served.held.token)
+    }
+
+    /// For how long the token can still be used, by the clock that says less; zero where there is none that can be.
+    pub fn left(&self, now: Moment) -> Duration {
+        let Some(Served { until, .. }) = &self.served else {
+            return Duration::ZERO;
+        };
+        let wall = until.wall.saturating_sub(now.wall);
+        wall.min(until.monotonic.saturating_sub(now.monotonic))
     }
 
     /// Whether the machine should be polled: there is no token to use, or it didn't say yet that it has nothing to do, or

@@ -198,7 +198,8 @@ impl StoreStep {
         }
     }
 
-    fn tier(&self) -> Tier {
+    /// Which store is to be asked.
+    pub fn tier(&self) -> Tier {
         match self {
             Self::Load(step) => step.call.tier,
             Self::Lease(step) => step.call.tier,
@@ -298,6 +299,18 @@ impl<C: StoreCall> Step<C> {
 pub struct StoreDone {
     pub(crate) id: u64,
     pub(crate) answered: Answered,
+}
+
+impl StoreDone {
+    /// Whether the store did what it was asked for.
+    pub fn is_ok(&self) -> bool {
+        match &self.answered {
+            Answered::Load(_, answer) => answer.is_ok(),
+            Answered::TakeLease(_, answer) => answer.is_ok(),
+            Answered::Save(_, answer) => answer.is_ok(),
+            Answered::Release(_, answer) => answer.is_ok(),
+        }
+    }
 }
 
 /// Each answer with its call, so that the two can't be mixed up.

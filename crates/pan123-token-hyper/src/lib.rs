@@ -118,6 +118,7 @@ let response = api.oneshot(request).await?;
 //! - `rustls` (on by default): the bundled client. Without it, this crate needs no hyper, and a provider is
 //!   [given a client](TokenProviderBuilder::client).
 //! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
+//! - `metrics`: figures go to the `metrics` facade; the [names](pan123_token_provider#metrics) are frozen.
 
 mod authorization;
 mod authorization_error;

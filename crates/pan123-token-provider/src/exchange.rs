@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use pan123_token::{FetchError, GetAccessToken, Grant};
-use pan123_token_cache::{Action, FetchTicket};
+use pan123_token_cache::{Action, FetchTicket, Moment};
 
 use crate::jobs::Doing;
 use crate::live::Live;
@@ -28,17 +28,25 @@ pub struct Exchange {
     job: u64,
     id: u64,
     ticket: Option<FetchTicket>,
+    begun: Moment,
     /// The request may have been sent.
     taken: bool,
 }
 
 impl Exchange {
-    pub(crate) fn new(live: &Arc<Live>, job: u64, id: u64, ticket: FetchTicket) -> Self {
+    pub(crate) fn new(
+        live: &Arc<Live>,
+        job: u64,
+        id: u64,
+        ticket: FetchTicket,
+        begun: Moment,
+    ) -> Self {
         Self {
             live: Arc::clone(live),
             job,
             id,
             ticket: Some(ticket),
+            begun,
             taken: false,
         }
     }
@@ -104,12 +112,15 @@ impl Exchange {
         let Some(ticket) = self.ticket.take() else {
             return;
         };
-        self.live.change(|state, now| {
+        let ended = self.live.change(|state, now| {
             self.free(state);
             state.lost = 0;
             state.cache.fetched(ticket, result, now);
             state.note_token(true, now);
+            now
         });
+        let took = ended.monotonic.saturating_sub(self.begun.monotonic);
+        self.live.metrics.exchange_took(took);
     }
 
     /// True where it was the one that is under way.

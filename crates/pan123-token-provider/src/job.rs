@@ -79,7 +79,7 @@ impl Job {
                     waker: None,
                 });
                 Some(Work::Exchange(Exchange::new(
-                    &self.live, self.id, id, ticket,
+                    &self.live, self.id, id, ticket, now,
                 )))
             }
             Action::Store(step) => {

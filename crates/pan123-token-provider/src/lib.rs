@@ -134,6 +134,27 @@
 //! - `tracing`: events go to `tracing`, too.
 //! - `http-body`: `WatchedBody`, a reply's body that is watched for a rejection while it passes.
 //! - `tokio`: `on_tokio`, what the adapters on tokio have in common.
+//! - `metrics`: figures go to the recorder of the `metrics` facade that is installed when the provider is built. Without one,
+//!   they go nowhere.
+//!
+//! # Metrics
+//!
+//! The names, the labels and the units are frozen. Each has the label `client_id`, since a program may hold more than one
+//! token. None holds a secret, and handing out a token allocates nothing for them.
+//!
+//! | name | type | what it says |
+//! |---|---|---|
+//! | `pan123_token_life_left_seconds` | gauge | for how long the token can be used, in whole seconds; 0 without one. Set whenever a caller asks and when the token changes: it stands still while nothing happens |
+//! | `pan123_token_issued_total` | counter | tokens that were fetched |
+//! | `pan123_token_forced_total` | counter | those of them that were fetched in place of a rejected one |
+//! | `pan123_token_adopted_total` | counter | tokens that were taken from the store |
+//! | `pan123_token_rejected_total` | counter | tokens that an API call was refused with |
+//! | `pan123_token_failures_total` | counter | fetches that brought no token, by `kind`: [`Failure::kind`](pan123_token_cache::Failure::kind) has them |
+//! | `pan123_token_renewal_seconds` | histogram | how long each exchange with the platform took, whatever it brought |
+//! | `pan123_token_store_up` | gauge | with a store: 0 from a failed call on (of its fallback's, too) until the store does again what it is asked for, else 1 |
+//!
+//! An alert on `pan123_token_life_left_seconds < 3600` fires while there is time to act: renewal begins up to a day before
+//! the end.
 //!
 //! Without `tokio`, all of it compiles for `wasm32-unknown-unknown`.
 
@@ -150,6 +171,8 @@ mod jobs;
 mod live;
 #[cfg(feature = "tokio")]
 pub mod on_tokio;
+#[cfg_attr(not(feature = "metrics"), path = "no_metrics.rs")]
+mod metrics;
 mod provider;
 mod settings;
 mod state;

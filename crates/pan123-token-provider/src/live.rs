@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use pan123_token::{AccessToken, GetAccessToken};
 use pan123_token_cache::{Clock, Event, Moment, Snapshot, StoreKey};
 
+use crate::metrics::Metrics;
 use crate::state::State;
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -23,6 +24,7 @@ pub(crate) struct Live {
     pub(crate) key: StoreKey,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) on_event: Option<OnEvent>,
+    pub(crate) metrics: Metrics,
     /// The machine's newest snapshot: all that is needed while a token is fresh, without the lock.
     pub(crate) published: ArcSwap<Snapshot>,
     pub(crate) state: Mutex<State>,
@@ -32,7 +34,9 @@ impl Live {
     /// What can be used now, while there is nothing else to do.
     pub(crate) fn fresh(&self) -> Option<AccessToken> {
         let now = self.clock.now();
-        self.published.load().fresh(now).cloned()
+        let snapshot = self.published.load();
+        self.metrics.life_left(|| snapshot.left(now));
+        snapshot.fresh(now).cloned()
     }
 
     /// What can be used now.
@@ -60,8 +64,9 @@ impl Live {
     /// differs, since a replacement visits every thread that ever read it.
     pub(crate) fn unlock(&self, mut state: MutexGuard<'_, State>, wake: bool) {
         let snapshot = state.cache.snapshot();
-        if **self.published.load() != snapshot {
-            self.published.store(Arc::new(snapshot));
+        let changed = **self.published.load() != snapshot;
+        if changed {
+            self.published.store(Arc::new(snapshot.clone()));
         }
         while let Some(event) = state.cache.next_event() {
             state.events.push(event);
@@ -69,6 +74,9 @@ impl Live {
         let deliver = !state.events.is_empty();
         let waiters = wake.then(|| mem::take(&mut state.waiters));
         drop(state);
+        if changed {
+            self.metrics.life_left(|| snapshot.left(self.clock.now()));
+        }
         waiters.into_iter().flatten().for_each(|(_, it)| it.wake());
         if deliver {
             self.deliver();
@@ -88,6 +96,7 @@ impl Live {
             let _ = catch_unwind(AssertUnwindSafe(|| {
                 #[cfg(feature = "tracing")]
                 event.trace();
+                self.metrics.event(&event);
                 if let Some(on_event) = &self.on_event {
                     on_event(&event);
                 }

@@ -11,6 +11,7 @@ use pan123_token_cache::{Clock, Event, PolicyError, RenewalPolicy, StoreKey, Tok
 
 use crate::Provider;
 use crate::live::{Live, OnEvent};
+use crate::metrics::Metrics;
 use crate::state::State;
 use crate::sync::Mutex;
 
@@ -125,6 +126,7 @@ impl Settings {
         let origins = self.origins.iter().fold(origins, Origins::and);
         let live = Live {
             key: StoreKey::of(&self.operation),
+            metrics: Metrics::new(self.operation.client_id(), self.sharing),
             operation: Arc::new(self.operation),
             exchange_timeout: fitted.exchange_timeout,
             clock: self.clock,

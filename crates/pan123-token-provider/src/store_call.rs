@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pan123_token_cache::{AsyncTokenStore, StoreDone, StoreKey, StoreStep, TokenStore};
+use pan123_token_cache::{AsyncTokenStore, StoreDone, StoreKey, StoreStep, Tier, TokenStore};
 
 use crate::jobs::Doing;
 use crate::live::Live;
@@ -25,6 +25,7 @@ impl StoreCall {
                 live: Arc::clone(live),
                 job,
                 saves: matches!(step, StoreStep::Save(_)),
+                tier: step.tier(),
                 done: Some(step.lost()),
             },
             step,
@@ -57,6 +58,7 @@ pub struct StoreReport {
     live: Arc<Live>,
     job: u64,
     saves: bool,
+    tier: Tier,
     /// What is reported if nothing else is.
     done: Option<StoreDone>,
 }
@@ -73,6 +75,7 @@ impl Drop for StoreReport {
         let Some(done) = self.done.take() else {
             return;
         };
+        self.live.metrics.store_answered(self.tier, &done);
         self.live.change(|state, now| {
             state.jobs.set(self.job, Doing::Nothing);
             state.store_called = false;

@@ -68,6 +68,7 @@
 //! # Features
 //!
 //! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
+//! - `metrics`: figures go to the `metrics` facade; the [names](pan123_token_provider#metrics) are frozen.
 
 mod builder;
 mod fetch;

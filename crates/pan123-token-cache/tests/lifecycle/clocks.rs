@@ -72,6 +72,24 @@ fn a_wall_clock_that_is_set_back_keeps_no_dead_token_alive() {
 }
 
 #[test]
+fn what_is_left_is_told_by_the_clock_that_says_less() {
+    let mut host = Host::alone();
+    let left = |host: &Host| host.cache.snapshot().left(host.now());
+    assert_eq!(left(&host), Duration::ZERO);
+    host.fetch_30_days("a");
+    // The last minute counts as expired.
+    assert_eq!(left(&host), 30 * DAY - MINUTE);
+    host.pass(DAY);
+    assert_eq!(left(&host), 29 * DAY - MINUTE);
+    host.clock.set_wall(START.wall + 20 * DAY);
+    assert_eq!(left(&host), 10 * DAY - MINUTE);
+    host.clock.set_wall(START.wall - DAY);
+    assert_eq!(left(&host), 29 * DAY - MINUTE);
+    host.pass(29 * DAY);
+    assert_eq!(left(&host), Duration::ZERO);
+}
+
+#[test]
 fn a_laptop_that_slept_through_the_expiry_does_not_hand_the_token_out() {
     let mut host = Host::alone();
     host.fetch_30_days("a");
