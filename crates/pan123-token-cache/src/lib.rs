@@ -281,6 +281,7 @@
 //! [`Record`]'s stored form holds the token: a store keeps it from other users' eyes.
 
 mod action;
+mod answer;
 mod async_store;
 mod cache;
 mod event;

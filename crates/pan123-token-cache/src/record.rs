@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use pan123_token::{AccessToken, Fingerprint, OffsetDateTime, parse_rfc_3339};
+use pan123_token::{AccessToken, AccessTokenError, Fingerprint, OffsetDateTime, parse_rfc_3339};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::{RawValue, Value};
 use time::UtcOffset;
@@ -23,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 /// | field | value |
 /// |---|---|
 /// | `version`, `readableBy` | 1 |
-/// | `accessToken` | the token |
+/// | `accessToken` | the token; or a sealed one, `sealed:`, its fingerprint, `:` and what only its sealer can open |
 /// | `fingerprint` | its fingerprint; must match |
 /// | `expiresAt` | RFC 3339, UTC |
 /// | `issuedAt` | RFC 3339, UTC: the server's clock as it answered, or else the wall clock at sending |
@@ -54,13 +54,46 @@ pub struct Record {
 /// The version that this crate writes, and the oldest that may read it.
 const VERSION: u64 = 1;
 
+/// How a sealed token begins. No token holds a colon.
+const SEALED: &str = "sealed:";
+
 /// The longest form that is read. A real one has some 700 bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
 impl Record {
-    /// The token's fingerprint.
+    /// The token's fingerprint; of a sealed record, that of the token within.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.token.fingerprint()
+        let within = self.parts().map(|(fingerprint, _)| fingerprint);
+        within.unwrap_or_else(|| self.token.fingerprint())
+    }
+
+    /// This record with a sealed token in place of its own, for a store whose readers shall not see that: visible ASCII,
+    /// which only the sealer can open. Expiry, fingerprint and the rest stay readable, so that records are compared, swept
+    /// and marked as suspect without a key.
+    ///
+    /// No cache takes a record that is sealed: to a [step](crate::StoreStep), it is a misconfigured store.
+    ///
+    /// # Errors
+    ///
+    /// When the text is anything but visible ASCII.
+    pub fn seal_with(&self, sealed: &str) -> Result<Self, AccessTokenError> {
+        let text = format!("{SEALED}{}:{sealed}", self.fingerprint());
+        Ok(Self {
+            token: AccessToken::new(text, self.token.expires_at())?,
+            ..self.clone()
+        })
+    }
+
+    /// What [`seal_with`](Self::seal_with) put into it; `None` where the token isn't sealed.
+    pub fn sealed(&self) -> Option<&str> {
+        self.parts().map(|(_, sealed)| sealed)
+    }
+
+    /// Of a sealed token.
+    fn parts(&self) -> Option<(Fingerprint, &str)> {
+        let text = self.token.secret().strip_prefix(SEALED)?;
+        let (fingerprint, sealed) = text.split_once(':')?;
+        Some((fingerprint.parse().ok()?, sealed))
     }
 
     /// Whether a store that holds `stored` should take this record instead: `stored` is the one that was read under the
@@ -130,11 +163,8 @@ impl Record {
         form.number("version")?;
         let token = AccessToken::new(form.text("accessToken")?, form.time("expiresAt")?)
             .map_err(|_| damaged("accessToken"))?;
-        if form.text("fingerprint")? != token.fingerprint().to_string() {
-            return Err(damaged("fingerprint"));
-        }
         let forced = form.number("forced")?;
-        Ok(Self {
+        let record = Self {
             token,
             issued_at: form.time("issuedAt")?,
             lifetime: Duration::from_millis(form.number("lifetimeMs")?),
@@ -142,7 +172,14 @@ impl Record {
             forced: forced.try_into().map_err(|_| damaged("forced"))?,
             suspect: form.flag("suspect")?,
             maybe_issued: form.count("maybeIssued")?,
-        })
+        };
+        if record.token.secret().starts_with(SEALED) && record.sealed().is_none() {
+            return Err(damaged("accessToken"));
+        }
+        if form.text("fingerprint")? != record.fingerprint().to_string() {
+            return Err(damaged("fingerprint"));
+        }
+        Ok(record)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pan123_token::Fingerprint;
 
+use crate::answer::Answer;
 use crate::async_store::AsyncTokenStore;
 use crate::record::Record;
 use crate::store::{Lease, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
@@ -134,7 +135,7 @@ macro_rules! store_call {
             fn done(step: Step<Self>, answer: Result<$answer, StoreError>) -> StoreDone {
                 StoreDone {
                     id: step.id,
-                    answered: Answered::$call(step.call, answer),
+                    answered: Answered::$call(step.call, answer.and_then(Answer::unsealed)),
                 }
             }
         }

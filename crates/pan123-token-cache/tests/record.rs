@@ -203,7 +203,7 @@ fn what_version_1_writes_is_frozen_byte_by_byte() {
             frozen += 1;
         }
     }
-    assert_eq!(frozen, 5);
+    assert_eq!(frozen, 6);
     assert_eq!(
         Record::decode(FROZEN.as_bytes()).unwrap().encode(),
         FROZEN,

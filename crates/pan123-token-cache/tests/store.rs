@@ -77,6 +77,41 @@ fn each_way_to_hold_a_store_hands_its_lease_record_on() {
 }
 
 #[test]
+fn to_a_cache_a_store_with_a_sealed_token_is_misconfigured_and_to_an_operator_it_is_not() {
+    let clock = ManualClock::default();
+    let store = Arc::new(MemoryStore::new(clock));
+    let key = StoreKey::new(&BaseUrl::default(), "my-id");
+    let record = record("token").seal_with("v1.xyz").expect("visible ASCII");
+    let life = Duration::from_secs(100);
+    store.save(key, &record, None, life).expect("a save");
+
+    let mut cache = TokenCache::new(RenewalPolicy::default(), 1)
+        .expect("it fits")
+        .sharing();
+    let Action::Store(step) = cache.poll(wall(1_000_010)) else {
+        panic!("it asks no store");
+    };
+    cache.stored(step.run(&*store, key), wall(1_000_010));
+    assert_eq!(cache.snapshot().token(wall(1_000_010)), None);
+    let Some(Event::StoreFailed { error, .. }) = cache.next_event() else {
+        panic!("it took the token");
+    };
+    assert!(error.is_misconfigured());
+    assert_eq!(
+        error.to_string(),
+        "the stored token is sealed: give this host what opens it, or a store of its own"
+    );
+    let Action::Wait { .. } = cache.poll(wall(1_000_010)) else {
+        panic!("it goes on alone");
+    };
+
+    let session = StoreSession::new(store, key);
+    let stored = session.load().expect("a load").expect("a record");
+    assert_eq!(stored.record, record);
+    assert_eq!(stored.record.sealed(), Some("v1.xyz"));
+}
+
+#[test]
 fn a_key_keeps_addresses_and_clients_apart_and_no_secrets() {
     let key = |url: &str, client_id| StoreKey::new(&url.parse().expect("a URL"), client_id);
     let official = key("https://open-api.123pan.com", "my-id");

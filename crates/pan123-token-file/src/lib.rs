@@ -81,7 +81,7 @@
 //! What a stored token is good for, when to fetch, and what to do while the store is in trouble are decided by
 //! `pan123-token-cache`. A file has no clock of its own, so [`Stored::left`](pan123_token_cache::Stored::left) is `None`:
 //! the cache counts the token's elapsed life by this host's wall clock since the recorded sending of the request. Nothing is
-//! encrypted: all who can read the files can use the token. For several hosts there is `pan123-token-redis`.
+//! encrypted unless `pan123-token-sealed` does it: all who can read the files can use the token. For several hosts there is `pan123-token-redis`.
 //!
 //! # Network file systems
 //!

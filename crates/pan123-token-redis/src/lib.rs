@@ -45,7 +45,8 @@
 //! ```
 //!
 //! The record holds the token: those who may read these keys can use it. `MONITOR` and `SLOWLOG` show it as well, since it is
-//! an argument of a script. The README has an ACL that keeps other users from all three.
+//! an argument of a script. The README has an ACL that keeps other users from all three; and
+//! `pan123-token-sealed` seals the token before it comes here.
 //!
 //! Nothing need be persisted: a server that comes back empty costs one more token, of which 3 per client ID are alive at
 //! once. The same goes for what an eviction policy drops (`allkeys-lru` may take either record, and so may `volatile-ttl`:

@@ -1,6 +1,7 @@
 //! The access token, and how it goes into the headers of an API call.
 
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -147,6 +148,29 @@ impl fmt::Display for Fingerprint {
         write!(f, "{:016x}", self.0)
     }
 }
+
+/// Reads what `Display` writes, and nothing else.
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        let written = |bits: &Self| bits.to_string() == text;
+        let bits = u64::from_str_radix(text, 16).map(Self).ok();
+        bits.filter(written).ok_or(FingerprintError)
+    }
+}
+
+/// The text is no fingerprint: 16 hexadecimal digits, in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FingerprintError;
+
+impl fmt::Display for FingerprintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fingerprint is 16 hexadecimal digits, in lower case")
+    }
+}
+
+impl std::error::Error for FingerprintError {}
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

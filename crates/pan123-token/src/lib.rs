@@ -137,7 +137,7 @@ mod response_error;
 mod server_text;
 mod spelling;
 
-pub use access_token::{AccessToken, AccessTokenError, Fingerprint};
+pub use access_token::{AccessToken, AccessTokenError, Fingerprint, FingerprintError};
 pub use authorization::{Authorization, Authorized};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use credentials::{Credentials, CredentialsError};

@@ -119,3 +119,31 @@ fn a_fingerprint_is_equal_for_equal_tokens_on_every_host() {
     assert_eq!(fingerprint, token("SENTINEL").fingerprint());
     assert_ne!(fingerprint, token("SENTINEM").fingerprint());
 }
+
+#[test]
+fn a_fingerprint_is_read_as_it_is_written_and_in_no_other_way() {
+    let fingerprint = token("SENTINEL").fingerprint();
+    assert_eq!("63e2f14994cf49ad".parse(), Ok(fingerprint));
+    assert_eq!(
+        "000000000000000a"
+            .parse::<Fingerprint>()
+            .unwrap()
+            .to_string(),
+        "000000000000000a"
+    );
+    for other in [
+        "",
+        "a",
+        "63E2F14994CF49AD",
+        "+3e2f14994cf49ad",
+        "063e2f14994cf49ad",
+        "63e2f14994cf49ag",
+    ] {
+        let error = other.parse::<Fingerprint>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a fingerprint is 16 hexadecimal digits, in lower case",
+            "{other}"
+        );
+    }
+}
