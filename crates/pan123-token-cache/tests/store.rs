@@ -102,7 +102,7 @@ fn to_a_cache_a_store_with_a_sealed_token_is_misconfigured_and_to_an_operator_it
         "the stored token is sealed: give this host what opens it, or a store of its own"
     );
     let Action::Wait { .. } = cache.poll(wall(1_000_010)) else {
-        panic!("it goes on alone");
+        panic!("it bypasses the store");
     };
 
     let session = StoreSession::new(store, key);

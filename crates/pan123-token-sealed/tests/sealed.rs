@@ -68,7 +68,7 @@ fn save(store: &SealedStore, record: &Record) -> Saved {
 fn it_does_what_every_store_must() {
     let scene = Scene::new();
     conformance(&scene.sealed(Seal::new("secret")), &|time| {
-        scene.clock.advance(time)
+        scene.clock.advance(time);
     });
 }
 
@@ -199,7 +199,7 @@ fn through_a_rotation_the_earlier_secret_opens_and_the_new_one_seals() {
 #[test]
 fn a_token_in_plain_text_counts_as_absent() {
     let scene = Scene::new();
-    let plain = record("planted", 1);
+    let plain = record("another", 1);
     scene.memory.save(key(), &plain, None, LIFE).unwrap();
     let store = scene.sealed(Seal::new("secret"));
     assert_eq!(loaded(&store), None);
@@ -237,7 +237,9 @@ fn a_fallback_is_sealed_too() {
     assert!(host.raw().sealed().is_some());
     assert_eq!(shared.memory.load(key()), Ok(None));
     assert_eq!(fallback.load(key()).unwrap().unwrap().record, record);
-    conformance(fallback, &|time| host.clock.advance(time));
+    conformance(fallback, &|time| {
+        host.clock.advance(time);
+    });
     assert!(shared.sealed(Seal::new("secret")).fallback().is_none());
 }
 
