@@ -1,0 +1,14 @@
+//! What must hold whatever comes from outside. The fuzz targets run these checks on what the fuzzer makes up, the ordinary
+//! tests on the committed corpora and on the vectors. Each compares with a reading of its own, and panics where a rule is
+//! broken.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a panic is how a check reports"
+)]
+
+mod judge;
+pub mod response;
+mod shown;
