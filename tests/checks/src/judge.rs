@@ -4,7 +4,7 @@
 mod json;
 mod times;
 
-use json::{Member, Token, integer, json, members_of, text, twice, value};
+use json::{Member, Token, beginning, integer, json, members_of, text, twice, value};
 use times::{DAY, days, expiry, http_date, wait};
 
 /// What a server answered.
@@ -106,6 +106,42 @@ pub(crate) fn rejects(status: u16, body: &[u8]) -> bool {
     let members = members_of(&tokens);
     !twice(&members, &["code", "message", "x-traceID", "data"])
         && integer(value(&members, "code")).and_then(|it| it.parse::<i64>().ok()) == Some(401)
+}
+
+/// Whether a body that begins like this may still come to reject the token, as far as that is plain to see.
+pub(crate) fn may_yet_reject(start: &[u8]) -> bool {
+    let text = match str::from_utf8(start) {
+        Ok(text) => text,
+        Err(error) => str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    let (tokens, rest) = beginning(text);
+    if tokens.first().is_some_and(|it| *it != Token::Mark('{')) {
+        return false;
+    }
+    let (mut depth, mut code) = (0, None);
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Mark('{' | '[') => depth += 1,
+            Token::Mark('}' | ']') => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 && (at + 1 < tokens.len() || !rest.is_empty()) {
+            return false;
+        }
+        let is_code = |it: &Token<'_>| *it == Token::Text(Some("code".to_owned()));
+        // The key, the colon, the value, and what shows that it has ended.
+        let Some([key, Token::Mark(':'), value, _]) = tokens.get(at..at + 4) else {
+            continue;
+        };
+        if depth == 1 && is_code(key) && !matches!(value, Token::Mark(_)) {
+            let number =
+                integer(Some(&tokens[at + 2..at + 3])).and_then(|it| it.parse::<i64>().ok());
+            if code.replace(number).is_some() || number != Some(401) {
+                return false;
+            }
+        }
+    }
+    depth > 0 || tokens.is_empty() || code.is_some()
 }
 
 fn grant(

@@ -10,5 +10,15 @@
 )]
 
 mod judge;
+pub mod rejection;
 pub mod response;
 mod shown;
+
+/// The check of the fuzz target with this name.
+pub fn by_name(target: &str) -> Option<fn(&[u8])> {
+    Some(match target {
+        "rejection" => rejection::check,
+        "response" => response::check,
+        _ => return None,
+    })
+}

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_ENCODING, DATE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use pan123_token::{Credentials, GetAccessToken, Grant, MAX_RESPONSE_BYTES, ResponseError};
+use pan123_token::{
+    Credentials, GetAccessToken, Grant, MAX_RESPONSE_BYTES, OffsetDateTime, ResponseError,
+};
 
 use crate::judge::{Judgement, Reply, judge};
 use crate::shown::{assert_hidden, assert_no_end_of_it, assert_no_token, plainly};
@@ -88,7 +90,7 @@ fn check_grant(grant: &Grant, judgement: &Judgement, client_secret: &str) {
     );
     assert!(authorization.is_sensitive());
 
-    let server_time = grant.server_time.map(|time| time.unix_timestamp_nanos());
+    let server_time = grant.server_time.map(OffsetDateTime::unix_timestamp_nanos);
     let second = 1_000_000_000;
     let expected = judgement.server_time.map(|time| i128::from(time) * second);
     assert_eq!(server_time, expected, "the server's time");

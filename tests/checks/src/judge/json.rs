@@ -15,35 +15,38 @@ pub(super) type Member<'a> = (Option<&'a str>, &'a [Token<'a>]);
 
 /// The tokens of a JSON text; at least one.
 pub(super) fn json(body: &[u8]) -> Option<Vec<Token<'_>>> {
-    let mut rest = str::from_utf8(body).ok()?;
+    let (tokens, rest) = beginning(str::from_utf8(body).ok()?);
+    (rest.is_empty() && is_one_value(&tokens)).then_some(tokens)
+}
+
+/// The tokens that a text begins with, and the rest, which begins with none that is whole.
+pub(super) fn beginning(text: &str) -> (Vec<Token<'_>>, &str) {
+    let mut rest = text;
     let mut tokens = Vec::new();
     loop {
         rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
-        let Some(first) = rest.chars().next() else {
-            return is_one_value(&tokens).then_some(tokens);
+        let Some((token, len)) = token(rest) else {
+            return (tokens, rest);
         };
-        let len = match first {
-            '{' | '}' | '[' | ']' | ':' | ',' => {
-                tokens.push(Token::Mark(first));
-                1
-            }
-            '"' => {
-                let (text, len) = string(rest)?;
-                tokens.push(Token::Text(text));
-                len
-            }
-            _ => {
-                let is_bare = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-                let len = rest.find(|c| !is_bare(c)).unwrap_or(rest.len());
-                let bare = &rest[..len];
-                if !["true", "false", "null"].contains(&bare) && !is_number(bare) {
-                    return None;
-                }
-                tokens.push(Token::Bare(bare));
-                len
-            }
-        };
+        tokens.push(token);
         rest = &rest[len..];
+    }
+}
+
+/// The token that a text begins with, and how long it is there.
+fn token(text: &str) -> Option<(Token<'_>, usize)> {
+    match text.chars().next()? {
+        mark @ ('{' | '}' | '[' | ']' | ':' | ',') => Some((Token::Mark(mark), 1)),
+        '"' => {
+            let (said, len) = string(text)?;
+            Some((Token::Text(said), len))
+        }
+        _ => {
+            let is_bare = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+            let bare = &text[..text.find(|c| !is_bare(c)).unwrap_or(text.len())];
+            let sound = ["true", "false", "null"].contains(&bare) || is_number(bare);
+            sound.then_some((Token::Bare(bare), bare.len()))
+        }
     }
 }
 
