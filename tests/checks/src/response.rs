@@ -17,12 +17,14 @@ use pan123_token::{
 use crate::judge::{Judgement, Reply, judge};
 use crate::shown::{assert_hidden, assert_no_end_of_it, assert_no_token, plainly};
 
-/// Client secrets: that of the vectors, and others that begin with what gets encoded, are no ASCII, or short.
-pub const SECRETS: [&str; 4] = [
+/// Client secrets: that of the vectors, and others that begin with what gets encoded, are no ASCII, short, or hold the mark
+/// for what is redacted.
+pub const SECRETS: [&str; 5] = [
     r#"SENTINEL-secret/with"quote\and+plus"#,
     r#""/+\% begins/with+what\gets"encoded"#,
     "密钥/\"+%\\🔑密é/钥",
     r#""/+\%"#,
+    "a***b",
 ];
 
 /// How long a reply may take, whatever it says. Without optimization, or watched by a sanitizer, it is longer by what that
@@ -109,11 +111,10 @@ fn check_grant(grant: &Grant, judgement: &Judgement, client_secret: &str) {
         MAX_TRACE_ID,
         &secrets,
     );
-    let shown = format!("{grant:?}");
-    assert_hidden(client_secret, &shown);
+    let own_words = format!("{grant:?}").replace(&format!("{:?}", grant.trace_id), "");
+    assert_hidden(client_secret, &own_words);
     // No word of `Debug` itself is this long.
     if token.len() >= 20 {
-        let own_words = shown.replace(&format!("{:?}", grant.trace_id), "");
         assert!(!own_words.contains(&**token), "the token is shown");
     }
 }
@@ -145,8 +146,12 @@ fn check_error(error: &ResponseError, judgement: &Judgement, input: &Input) {
 
     let line = error.to_string();
     let debug = format!("{error:?}");
-    assert_hidden(input.secret, &line);
-    assert_hidden(input.secret, &debug);
+    // Quotes around a text may complete what the text alone doesn't say.
+    for text in [error.message(), error.trace_id()].into_iter().flatten() {
+        assert!(debug.contains(&format!("{text:?}")), "{debug}");
+        assert_hidden(input.secret, &line.replace(text, ""));
+        assert_hidden(input.secret, &debug.replace(&format!("{text:?}"), ""));
+    }
     assert!(line.len() <= 2048, "{} bytes", line.len());
     assert!(!line.contains(char::is_control), "{line:?}");
     assert!(error.source().is_none(), "said by Display already");
@@ -203,7 +208,7 @@ impl Input {
         let mut part = || parts.next().unwrap_or_default();
         let (mut status, retry_after, date, body) = (part(), part(), part(), part());
         let mut secret = SECRETS[0];
-        if let [before @ .., letter @ b'a'..=b'd'] = status {
+        if let [before @ .., letter @ b'a'..=b'e'] = status {
             secret = SECRETS[usize::from(letter - b'a')];
             status = before;
         }
@@ -234,36 +239,41 @@ fn insert(response: &mut Response<Vec<u8>>, name: HeaderName, value: &[u8]) {
     }
 }
 
-/// The client secret in the encodings that a server may put it into: as it is, JSON-escaped, the same twice,
-/// percent-encoded, the same in lower case. In the body of an input the bytes 1 to 5 stand for them.
-pub fn forms(secret: &str) -> [String; 5] {
+/// The client secret in the encodings that a server may put it into, and the byte that stands for each in the body of an
+/// input: as it is, JSON-escaped, the same twice, percent-encoded, the same in lower case, as in a form, and with a JSON
+/// escape for each character.
+pub fn forms(secret: &str) -> [(u8, String); 7] {
     let json = |text: &str| text.replace('\\', r"\\").replace('"', "\\\"");
-    let percent = |text: &str| -> String {
-        let encode = |byte: u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        };
-        text.bytes().map(encode).collect()
-    };
-    let lower = |text: String| -> String {
-        let mut parts = text.split('%');
-        let first = parts.next().unwrap_or_default().to_owned();
-        parts.fold(first, |text, part| {
-            format!("{text}%{}{}", part[..2].to_ascii_lowercase(), &part[2..])
-        })
-    };
+    let (upper, lower) = (percent(secret, "%20", true), percent(secret, "%20", false));
     [
-        secret.to_owned(),
-        json(secret),
-        json(&json(secret)),
-        percent(secret),
-        lower(percent(secret)),
+        (1, secret.to_owned()),
+        (2, json(secret)),
+        (3, json(&json(secret))),
+        (4, upper),
+        (5, lower),
+        (8, percent(secret, "+", true)),
+        (11, escapes(secret)),
     ]
 }
 
-/// Puts in what the control characters of an input's body stand for: 1 to 5 for [`forms`] of the client secret, 14 to 31 for
-/// 8 bytes from within it in one of these; a 6 as the first byte for 64 KiB of blanks; and what stands between two 7s is
-/// repeated until the body has 64 KiB.
+fn escapes(text: &str) -> String {
+    let units = text.encode_utf16().map(|unit| format!(r"\\u{unit:04x}"));
+    units.collect::<Vec<_>>().concat()
+}
+
+fn percent(text: &str, blank: &str, upper: bool) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+        b' ' => blank.to_owned(),
+        byte if upper => format!("%{byte:02X}"),
+        byte => format!("%{byte:02x}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+/// Puts in what the control characters of an input's body stand for: the client secret in [`forms`]; 12 for what a cut
+/// leaves of it, 5 bytes; 14 to 31 for 8 bytes from within it in one of three forms; a 6 as the first byte for 64 KiB of
+/// blanks; and what stands between two 7s is repeated until the body has 64 KiB.
 pub fn expand(body: &[u8], secret: &str) -> Vec<u8> {
     // At the front only: a fuzzer strews bytes, and a large body is slow to check.
     let (bulk, body) = match body.strip_prefix(&[6]) {
@@ -289,14 +299,17 @@ pub fn expand(body: &[u8], secret: &str) -> Vec<u8> {
 
 fn put_in(body: &[u8], secret: &str) -> Vec<u8> {
     let mut expanded = Vec::with_capacity(body.len());
-    let all = forms(secret);
     for byte in body {
         let index = usize::from(*byte);
         match byte {
-            1..=5 => expanded.extend_from_slice(all[index - 1].as_bytes()),
+            1..=5 | 8 | 11 => {
+                let form = forms(secret).into_iter().find(|(mark, _)| mark == byte);
+                expanded.extend_from_slice(form.unwrap_or_default().1.as_bytes());
+            }
+            12 => expanded.extend_from_slice(forms(piece(secret, 0, 5))[1].1.as_bytes()),
             14..=31 => {
-                let index = index - 14;
-                let form = &forms(piece(secret, index / 3))[1 + index % 3];
+                let start = secret.len() * ((index - 14) / 3) / 6;
+                let form = &forms(piece(secret, start, 8))[1 + index % 3].1;
                 expanded.extend_from_slice(form.as_bytes());
             }
             _ => expanded.push(*byte),
@@ -305,9 +318,9 @@ fn put_in(body: &[u8], secret: &str) -> Vec<u8> {
     expanded
 }
 
-/// The sixth part of the secret with this number and what follows, 8 bytes or a little more, whole characters.
-fn piece(secret: &str, sixth: usize) -> &str {
+/// So many bytes of the secret, or some more: whole characters.
+fn piece(secret: &str, start: usize, bytes: usize) -> &str {
     let boundary = |at: usize| (at..=secret.len()).find(|at| secret.is_char_boundary(*at));
-    let start = boundary(secret.len() * sixth / 6).unwrap_or_default();
-    &secret[start..boundary(start + 8).unwrap_or(secret.len())]
+    let start = boundary(start).unwrap_or_default();
+    &secret[start..boundary(start + bytes).unwrap_or(secret.len())]
 }

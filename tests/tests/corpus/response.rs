@@ -25,6 +25,86 @@ fn the_vectors_hold() {
     }
 }
 
+/// Messages that hold the client secret in some way, each for each of the secrets.
+const MESSAGES: &[&str] = &[
+    "invalid \u{2}",
+    "\u{3}",
+    "<\u{4}>",
+    "<\u{5}>",
+    "<\u{8}>",
+    "<\u{b}>",
+    "bad \u{c}",
+    "bad \u{c}.",
+    "a\u{2}b",
+    "\u{2}\u{2}",
+    "\u{e}",
+    "\u{f} ",
+    "\u{10} ",
+    "\u{11} ",
+    "\u{12} ",
+    "\u{13} ",
+    "\u{14} ",
+    "\u{15} ",
+    "\u{16} ",
+    "\u{17} ",
+    "\u{18} ",
+    "\u{19} ",
+    "\u{1a} ",
+    "\u{1b} ",
+    "\u{1c} ",
+    "\u{1d} ",
+    "\u{1e} ",
+    "\u{1f} ",
+    // Another character with the same last bytes.
+    r#"\\u6bc6钥/\"+%"#,
+    r"毆\u94a5/",
+    "expiredAt is missing",
+    "ISSUED-t",
+    "ok\\n\u{202e}\u{7f}",
+];
+
+fn replies_with_secrets() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let letters = ('a'..='e').flat_map(|letter| (0..MESSAGES.len()).map(move |at| (letter, at)));
+    letters.map(|(letter, at)| {
+        let message = MESSAGES[at];
+        let reply = format!(
+            r#"{{"code":1,"message":"{message}","x-traceID":"{message}","data":{{"expiredAt":"ISSUED-token"}}}}"#
+        );
+        (format!("secret-{letter}-{at}"), format!("200{letter}\n\n\n{reply}").into_bytes())
+    })
+}
+
+/// Larger than the limit of a seed, or costly for its size.
+#[test]
+fn replies_of_64_kib_hold() {
+    for (reply, secret) in [
+        ("{\"code\":1,\"message\":\"\u{7}a\u{7}\"}", 'a'),
+        (
+            "{\"code\":1,\"message\":\"\u{4}\",\"data\":[\u{7}\"\u{2}x\",\u{7}0]}",
+            'b',
+        ),
+        (
+            "{\"code\":1,\"message\":\"%\u{3}\",\"data\":\u{7}[\u{7}",
+            'c',
+        ),
+        (
+            "{\"code\":1,\"x-traceID\":\"\u{7}eyJ.\u{7}\",\"data\":[]}",
+            'a',
+        ),
+        ("{\u{7}\"code\":1,\u{7}\"code\":1}", 'a'),
+    ] {
+        check::check(format!("200{secret}\n\n\n{reply}").as_bytes());
+    }
+}
+
+#[test]
+fn replies_with_the_secret_hold() {
+    for (name, reply) in replies_with_secrets() {
+        println!("{name}");
+        check::check(&reply);
+    }
+}
+
 /// The check can fail: the verdict on one response is a wrong one on another.
 #[test]
 fn a_wrong_verdict_is_found() {
@@ -72,6 +152,9 @@ fn write_seeds() {
             fs::write(folder.join(vector.name.replace('/', "-")), seed).unwrap();
         }
     }
+    for (name, reply) in replies_with_secrets() {
+        fs::write(folder.join(name), reply).unwrap();
+    }
 }
 
 /// A vector as an input of the fuzz target: status, `Retry-After`, `Date` and body, with marks for what the target puts
@@ -84,7 +167,7 @@ fn seed(vector: &Vector) -> Vec<u8> {
             .map_or(&b""[..], |it| it.as_bytes())
     };
     let mut body = vector.body.clone();
-    for (mark, text) in (1..).zip(check::forms(check::SECRETS[0])) {
+    for (mark, text) in check::forms(check::SECRETS[0]) {
         body = replace(&body, text.as_bytes(), mark);
     }
     if body.len() > MAX_RESPONSE_BYTES {
