@@ -9,14 +9,24 @@
     reason = "a panic is how a check reports"
 )]
 
+pub mod addresses;
 mod judge;
 pub mod rejection;
 pub mod response;
 mod shown;
 
+/// The blocking adapter's own, which nothing outside it can call.
+#[allow(dead_code, unreachable_pub, reason = "not all of it is checked here")]
+#[path = "../../../crates/pan123-token-ureq/src/proxy.rs"]
+mod proxy;
+
+/// As the file above knows it.
+use pan123_token_ureq::BuildError;
+
 /// The check of the fuzz target with this name.
 pub fn by_name(target: &str) -> Option<fn(&[u8])> {
     Some(match target {
+        "addresses" => addresses::check,
         "rejection" => rejection::check,
         "response" => response::check,
         _ => return None,

@@ -6,6 +6,7 @@
     reason = "a panic is how a test reports"
 )]
 
+mod addresses;
 mod lifecycle;
 mod rejection;
 mod response;
