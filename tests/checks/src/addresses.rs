@@ -50,7 +50,7 @@ fn check_base_url(text: &str) -> Option<BaseUrl> {
     match read {
         Err(BaseUrlError::NotHttps) => {
             assert!(!address.https && !loopback, "{text:?} is safe");
-            // Whoever insists gets it all the same.
+            // A caller that insists gets it all the same.
             let insecure = insecure.expect("a URI").expect("an address");
             assert_eq!(insecure.as_str(), address.text());
             return Some(insecure);

@@ -10,6 +10,7 @@
 )]
 
 pub mod addresses;
+pub mod failures;
 mod judge;
 pub mod rejection;
 pub mod response;
@@ -27,6 +28,7 @@ use pan123_token_ureq::BuildError;
 pub fn by_name(target: &str) -> Option<fn(&[u8])> {
     Some(match target {
         "addresses" => addresses::check,
+        "failures" => failures::check,
         "rejection" => rejection::check,
         "response" => response::check,
         _ => return None,

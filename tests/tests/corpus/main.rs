@@ -7,6 +7,7 @@
 )]
 
 mod addresses;
+mod failures;
 mod lifecycle;
 mod rejection;
 mod response;
