@@ -73,6 +73,12 @@ fn text(value: &HeaderValue) -> Option<&str> {
 }
 
 fn http_date(text: &str) -> Option<OffsetDateTime> {
+    const FEWEST_BLANKS: usize = 3;
+
+    // The crate takes any byte between date and time in the form of RFC 850.
+    if text.bytes().filter(|b| *b == b' ').count() < FEWEST_BLANKS {
+        return None;
+    }
     let time = httpdate::parse_http_date(text).ok()?;
     let since_1970 = time.duration_since(UNIX_EPOCH).ok()?;
     OffsetDateTime::from_unix_timestamp(since_1970.as_secs().try_into().ok()?).ok()

@@ -15,6 +15,7 @@ mod judge;
 pub mod rejection;
 pub mod response;
 mod shown;
+pub mod stores;
 
 /// The blocking adapter's own, which nothing outside it can call.
 #[allow(dead_code, unreachable_pub, reason = "not all of it is checked here")]
@@ -31,6 +32,7 @@ pub fn by_name(target: &str) -> Option<fn(&[u8])> {
         "failures" => failures::check,
         "rejection" => rejection::check,
         "response" => response::check,
+        "stores" => stores::check,
         _ => return None,
     })
 }

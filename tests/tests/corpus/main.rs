@@ -12,6 +12,7 @@ mod lifecycle;
 mod rejection;
 mod response;
 mod stored;
+mod stores;
 
 use std::fs;
 use std::path::{Path, PathBuf};
