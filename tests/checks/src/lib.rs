@@ -10,6 +10,7 @@
 )]
 
 pub mod addresses;
+pub mod emulator;
 pub mod failures;
 mod judge;
 pub mod rejection;
@@ -22,13 +23,19 @@ pub mod stores;
 #[path = "../../../crates/pan123-token-ureq/src/proxy.rs"]
 mod proxy;
 
-/// As the file above knows it.
+/// The emulator's own, in the same way.
+#[allow(unreachable_pub, reason = "it is no part of this crate's interface")]
+#[path = "../../../crates/pan123-emulator/src/multipart.rs"]
+mod multipart;
+
+/// As the adapter's file knows it.
 use pan123_token_ureq::BuildError;
 
 /// The check of the fuzz target with this name.
 pub fn by_name(target: &str) -> Option<fn(&[u8])> {
     Some(match target {
         "addresses" => addresses::check,
+        "emulator" => emulator::check,
         "failures" => failures::check,
         "rejection" => rejection::check,
         "response" => response::check,

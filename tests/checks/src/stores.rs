@@ -108,6 +108,7 @@ impl Clock for Frozen {
 
 fn check_files(form: &[u8], lease: Option<&[u8]>) {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    static ALONE: Mutex<()> = Mutex::new(());
     let folder = FOLDER.get_or_init(|| {
         // In memory, where there is such a folder.
         let memory = Path::new("/dev/shm");
@@ -119,7 +120,6 @@ fn check_files(form: &[u8], lease: Option<&[u8]>) {
         folder.expect("a folder")
     });
     // One at a time, as tests run in threads.
-    static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -204,7 +204,7 @@ fn running(lease: &[u8]) -> Option<(bool, Duration)> {
     // One that begins later than now begins now.
     let since = Duration::from_nanos(number(since)?).min(NOW);
     let length = Duration::from_nanos(number(length)?).min(HOUR);
-    let left = length.checked_sub(NOW - since)?;
+    let left = length.checked_sub(NOW.saturating_sub(since))?;
     (!left.is_zero()).then_some((cools, left))
 }
 

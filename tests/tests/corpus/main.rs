@@ -7,6 +7,7 @@
 )]
 
 mod addresses;
+mod emulator;
 mod failures;
 mod lifecycle;
 mod rejection;
