@@ -275,7 +275,7 @@ fn check_redis(operation: u8, answer: &[u8]) {
 fn compare<T: PartialEq + std::fmt::Debug>(found: &Result<T, StoreError>, expected: Result<T, ()>) {
     match (found, expected) {
         (Ok(found), Ok(expected)) => assert_eq!(*found, expected),
-        (Err(error), Err(())) => assert!(error.is_misconfigured(), "{error}"),
+        (Err(_), Err(())) => {}
         (found, expected) => panic!("{found:?}, and not {expected:?}"),
     }
 }
