@@ -23,7 +23,7 @@ pub const SECRETS: [&str; 5] = [
     r#"SENTINEL-secret/with"quote\and+plus"#,
     r#""/+\% begins/with+what\gets"encoded"#,
     "密钥/\"+%\\🔑密é/钥",
-    r#""/+\%"#,
+    r#""/ +\%"#,
     "a***b",
 ];
 
