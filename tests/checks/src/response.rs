@@ -273,8 +273,8 @@ fn percent(text: &str, blank: &str, upper: bool) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// Puts in what the control characters of an input's body stand for: the client secret in [`forms`]; 12 for what a cut
-/// leaves of it, 5 bytes; 14 to 31 for 8 bytes from within it in one of three forms; a 6 as the first byte for 64 KiB of
+/// Puts in what the control characters of an input's body stand for: the client secret in [`forms`]; 31 for what a cut
+/// leaves of it, 5 bytes; 14 to 30 for 8 bytes from within it in one of three forms; a 6 as the first byte for 64 KiB of
 /// blanks; and what stands between two 7s is repeated until the body has 64 KiB.
 pub fn expand(body: &[u8], secret: &str) -> Vec<u8> {
     // At the front only: a fuzzer strews bytes, and a large body is slow to check.
@@ -308,8 +308,8 @@ fn put_in(body: &[u8], secret: &str) -> Vec<u8> {
                 let form = forms(secret).into_iter().find(|(mark, _)| mark == byte);
                 expanded.extend_from_slice(form.unwrap_or_default().1.as_bytes());
             }
-            12 => expanded.extend_from_slice(forms(piece(secret, 0, 5))[1].1.as_bytes()),
-            14..=31 => {
+            31 => expanded.extend_from_slice(forms(piece(secret, 0, 5))[1].1.as_bytes()),
+            14..=30 => {
                 let start = secret.len() * ((index - 14) / 3) / 6;
                 let form = &forms(piece(secret, start, 8))[1 + index % 3].1;
                 expanded.extend_from_slice(form.as_bytes());

@@ -14,7 +14,7 @@ const FAILURES: &[&str] = &[
     "429\n\n\nk0",
     "502\n4000\n\n<\u{2}>\n\u{8}\nk2",
     "503c\nSun, 23 Mar 2025 07:49:07 GMT\nSun, 23 Mar 2025 07:48:37 GMT\n\u{b}\ni\u{3}",
-    "200d\n\n\nbad \u{c}\nbad \u{c}",
+    "200d\n\n\nbad \u{1f}\nbad \u{1f}",
     "504\n0\n\n{\"code\":0}",
     "501\n\n\n{\"code\":0}",
     "200\n\n\n{\"code\":429}",

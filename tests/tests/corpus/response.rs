@@ -33,8 +33,8 @@ const MESSAGES: &[&str] = &[
     "<\u{5}>",
     "<\u{8}>",
     "<\u{b}>",
-    "bad \u{c}",
-    "bad \u{c}.",
+    "bad \u{1f}",
+    "bad \u{1f}.",
     "a\u{2}b",
     "\u{2}\u{2}",
     "\u{e}",
@@ -54,7 +54,6 @@ const MESSAGES: &[&str] = &[
     "\u{1c} ",
     "\u{1d} ",
     "\u{1e} ",
-    "\u{1f} ",
     // Another character with the same last bytes.
     r#"\\u6bc6钥/\"+%"#,
     r"毆\u94a5/",
