@@ -51,12 +51,15 @@ impl World {
             + lazy
             + SECOND;
         let turns = u32::try_from(self.processes.len()).unwrap_or(1);
+        // Each of the others goes before it once at the most.
+        let turn = policy.fetch_timeout + policy.min_interval + policy.lease_poll * 3;
         let alone = bound * 2
             + policy.lease_term * 2
             + policy.store_timeout * 6
-            + (policy.min_interval + policy.lease_poll * 3) * turns
+            + turn * turns
             + policy.store_patience * 2;
         let seeks = policy.backoff_cap * 2 + policy.store_timeout * 4 + lazy;
+        let margin = policy.expiry_margin + HOUR / 60;
         let (own, with_store) = self.faults.excused(process);
         let (own, with_store) = (own.max(since), with_store.max(since));
         let others = shares
@@ -66,8 +69,6 @@ impl World {
             );
         let without = now.saturating_sub(with_store);
         let checks = if others {
-            // Each of the others goes before it once at the most.
-            let turn = policy.fetch_timeout + policy.min_interval + policy.lease_poll * 3;
             let fair = bound + turn * turns;
             vec![ensure(
                 without <= fair,
@@ -89,11 +90,17 @@ impl World {
         for check in checks {
             self.judge(check)?;
         }
-        self.check_seeks(process, since, seeks)
+        self.check_seeks(process, since, seeks, margin)
     }
 
     /// Rule 12: a process without a token finds the one in the store, whatever else it waits for.
-    fn check_seeks(&mut self, process: usize, since: At, bound: Duration) -> Check {
+    fn check_seeks(
+        &mut self,
+        process: usize,
+        since: At,
+        bound: Duration,
+        margin: Duration,
+    ) -> Check {
         let Some((stored, saved_at, _)) = self.stored_for(process) else {
             return Ok(());
         };
@@ -105,7 +112,7 @@ impl World {
         let waited = self
             .now
             .saturating_sub(since.max(saved_at).max(store_calls));
-        let usable = self.now + HOUR / 30 < self.platform.truth(stored).expires;
+        let usable = self.now + margin < self.platform.truth(stored).expires;
         let skewed = self.has(&[
             Fault::WrongClocks,
             Fault::Drift,
