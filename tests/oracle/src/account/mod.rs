@@ -271,19 +271,20 @@ impl Account {
     }
 }
 
-/// Whether others of the same counts are younger and older, and have more and less of their life left.
+/// Whether others of the same counts are as young and as old, and have as much and as little of their life left.
 fn lies_between(life: &Life, lives: &[Life], now: Moment) -> bool {
     let alike = |it: &&Life| {
-        it.expires_at == life.expires_at
+        !std::ptr::eq(*it, life)
+            && it.expires_at == life.expires_at
             && it.forced == life.forced
             && it.maybe_issued == life.maybe_issued
     };
     let (mut younger, mut older, mut more, mut less) = (false, false, false, false);
     for it in lives.iter().filter(alike) {
-        younger |= it.age_at(now) < life.age_at(now);
-        older |= it.age_at(now) > life.age_at(now);
-        more |= it.left_at(now) > life.left_at(now);
-        less |= it.left_at(now) < life.left_at(now);
+        younger |= it.age_at(now) <= life.age_at(now);
+        older |= it.age_at(now) >= life.age_at(now);
+        more |= it.left_at(now) >= life.left_at(now);
+        less |= it.left_at(now) <= life.left_at(now);
     }
     younger && older && more && less
 }
