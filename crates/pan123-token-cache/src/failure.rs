@@ -101,4 +101,12 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+/// `Display` says the failure itself; `source()` is what lies behind it, an [`io::Error`](std::io::Error) where there is one.
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Fetch(error) => error.source(),
+            _ => None,
+        }
+    }
+}

@@ -113,4 +113,9 @@ impl fmt::Display for TokenError {
     }
 }
 
-impl std::error::Error for TokenError {}
+/// `Display` says the failure as well; `source()` is what lies behind that, an [`io::Error`](std::io::Error) where there is one.
+impl std::error::Error for TokenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failure()?.source()
+    }
+}

@@ -21,7 +21,6 @@ impl TokenCache {
     pub(super) fn fetch(&mut self, now: Moment) -> Action {
         let provenance = self.provenance(now);
         let timeout = self.policy.fetch_timeout;
-        self.sharing.late_leases = 0;
         Action::Fetch(FetchTicket {
             id: self.start(What::Fetch, timeout, now),
             sent: now,
@@ -162,6 +161,7 @@ impl TokenCache {
 
     /// `at_once`: without a backoff, and without letting others go first.
     fn end_attempt(&mut self, failure: Failure, at_once: bool, now: Moment) {
+        self.sharing.late_leases = 0;
         let serving_old = self
             .held
             .as_ref()

@@ -112,3 +112,20 @@ fn what_a_clock_or_a_certificate_must_mend_is_not_worth_a_retry() {
     assert!(!Failure::Fetch(FetchError::Tls("no trust".into())).is_retryable());
     assert!(Failure::Fetch(FetchError::Connect("refused".into())).is_retryable());
 }
+
+#[test]
+fn the_source_of_an_error_is_the_systems_own() {
+    use std::error::Error as _;
+    let operation = GetAccessToken::new(Credentials::new("id", "secret").unwrap());
+    let cut = std::io::Error::from_raw_os_error(104);
+    let failure = Failure::from(FetchError::Body(operation.cause(&cut)));
+    let error = TokenError::Renewal {
+        failure: failure.clone(),
+        next_attempt: SECOND,
+    };
+    for source in [failure.source(), error.source()] {
+        let io = source.unwrap().downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(io.raw_os_error(), Some(104));
+    }
+    assert!(TokenError::TimedOut(SECOND).source().is_none());
+}

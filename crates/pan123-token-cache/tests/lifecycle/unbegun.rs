@@ -26,6 +26,27 @@ fn a_fetch_that_was_not_begun_leaves_its_lease_to_the_next() {
 }
 
 #[test]
+fn leases_that_come_too_late_for_fetches_that_were_not_begun_are_counted() {
+    let clock = ManualClock::new(START);
+    let (mut host, _) = Host::on_faulty_store(&clock);
+    // A driver that draws the fetch, gives it back, and is kept from it until the lease is no use any more.
+    for _ in 0..2 {
+        let action = host.poll();
+        assert!(matches!(action, Action::Fetch(_)));
+        host.cache.unbegun(action);
+        host.pass(MINUTE);
+    }
+    // The second lease in a row that was no use: this host does without the store.
+    let _ = host.ticket();
+    let told = host.events();
+    assert!(
+        told.iter()
+            .any(|event| event.to_string().contains("came too late")),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn each_store_step_that_was_not_begun_is_drawn_again() {
     let clock = ManualClock::new(START);
     let (mut host, _) = Host::on_faulty_store(&clock);
