@@ -115,8 +115,13 @@ pub fn rows() -> Vec<Row> {
         note,
     };
     let since_2_h: fn(&Tally) -> String = |tally| {
-        let after = tally.served_again_at.saturating_sub(2 * HOUR);
-        format!("all have one {} after", readable(after))
+        let first = tally.last_issued_at.saturating_sub(2 * HOUR);
+        let all = tally.served_again_at.saturating_sub(2 * HOUR);
+        format!(
+            "the first after {}, all after {}",
+            readable(first),
+            readable(all)
+        )
     };
     let before_the_end: fn(&Tally) -> String = |tally| {
         let before = LIFETIME.saturating_sub(tally.last_issued_at);
