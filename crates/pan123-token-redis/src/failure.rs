@@ -135,10 +135,10 @@ impl Failure {
 
     pub(crate) fn trouble(&self) -> Trouble {
         match self {
-            Self::Connect(_) | Self::Timeout(_) | Self::Lost(_) | Self::Contended | Self::Newer => {
-                Outage
-            }
-            Self::NotAllowed(_)
+            Self::Connect(_) | Self::Timeout(_) | Self::Lost(_) | Self::Contended => Outage,
+            // This program stays too old until it is updated; fetching beside the fleet would cost the fleet's tokens.
+            Self::Newer
+            | Self::NotAllowed(_)
             | Self::NoCertificate
             | Self::Certificate(_)
             | Self::WrongScheme(_)
@@ -209,7 +209,7 @@ impl fmt::Display for Failure {
             ),
             Self::At { address, failure } => write!(f, "at {address}: {failure}"),
             Self::Contended => f.write_str("others keep changing the token; try again later"),
-            Self::Newer => write!(f, "{}; upgrade this host", RecordError::Newer),
+            Self::Newer => write!(f, "{}; update this program", RecordError::Newer),
         }
     }
 }

@@ -70,7 +70,8 @@ fn what_a_newer_version_wrote_stays() {
             .unwrap_err(),
     ] {
         let line = line(&error, server.port);
-        assert!(line.ends_with("; upgrade this host"), "{line}");
+        assert!(line.ends_with("; update this program"), "{line}");
+        assert!(error.is_misconfigured(), "{line}");
     }
     assert_eq!(server.run::<String>(&["GET", &record_key()]), newer);
 }
