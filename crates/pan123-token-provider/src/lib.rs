@@ -4,7 +4,7 @@
 //!
 //! [`Provider`] puts the state machine of `pan123-token-cache` behind one lock and serves many callers from it: it says what
 //! a [`Caller`] does next, hands out [`Job`]s that carry out what is due, publishes the token for those who only read it,
-//! and delivers events. [`Settings`] is what its adapters' builders have in common.
+//! and delivers events. [`Settings`], [`BuildError`] and [`ProxyVariables`] are what its adapters' builders have in common.
 //!
 //! # Out of scope
 //!
@@ -159,6 +159,7 @@
 //! Without `tokio`, all of it compiles for `wasm32-unknown-unknown`.
 
 mod adapter_methods;
+mod build_error;
 mod caller;
 mod environment;
 mod error_line;
@@ -174,6 +175,7 @@ pub mod on_tokio;
 #[cfg_attr(not(feature = "metrics"), path = "no_metrics.rs")]
 mod metrics;
 mod provider;
+mod proxy_variables;
 mod settings;
 mod state;
 mod store_call;
@@ -183,6 +185,7 @@ mod waiting;
 mod watched_body;
 mod wiped;
 
+pub use build_error::BuildError;
 pub use caller::{Caller, Turn, Wanted};
 pub use environment::{EnvironmentError, credentials_from_env};
 pub use error_line::{ErrorLine, causes, is_tls_refusal};
@@ -190,6 +193,7 @@ pub use exchange::Exchange;
 pub use job::{Job, Work};
 pub use jobs::Place;
 pub use provider::Provider;
+pub use proxy_variables::ProxyVariables;
 pub use settings::Settings;
 pub use store_call::{StoreCall, StoreReport};
 pub use waiting::Flush;

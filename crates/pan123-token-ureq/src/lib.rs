@@ -85,7 +85,6 @@ fn print_user_info(provider: &TokenProvider) -> Result<(), Box<dyn Error>> {
 #[cfg(feature = "rustls")]
 mod agent;
 mod authorization;
-mod build_error;
 mod builder;
 mod call_error;
 mod failure;
@@ -98,7 +97,6 @@ mod watched_body;
 
 #[cfg(feature = "rustls")]
 pub use agent::{AgentBuilder, agent};
-pub use build_error::BuildError;
 pub use builder::TokenProviderBuilder;
 pub use call_error::CallError;
 pub use fetch::fetch;
@@ -112,7 +110,7 @@ pub use pan123_token::{
 pub use pan123_token_cache::{
     self, Event, Failure, Rejection, RenewalPolicy, TokenError, TokenStore,
 };
-pub use pan123_token_provider::{EnvironmentError, credentials_from_env};
+pub use pan123_token_provider::{BuildError, EnvironmentError, credentials_from_env};
 // The client, in the version that `fetch` takes.
 pub use ureq;
 

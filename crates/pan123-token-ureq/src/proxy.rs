@@ -5,35 +5,20 @@ use std::net::Ipv6Addr;
 
 use pan123_token::http::uri::Scheme;
 use pan123_token::http::{Request, Response};
+use pan123_token_provider::ProxyVariables;
 use ureq::middleware::MiddlewareNext;
 use ureq::{Body, Error, Proxy, RequestExt, SendBody};
 
 use crate::BuildError;
 
-/// Those for `https`; the first one that is set decides. `HTTP_PROXY` is none of them: a request to a CGI can set it.
-const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
-
-/// The proxy for `https`, if there is one in these variables. An empty one isn't set.
+/// The proxy for `https`, if there is one in these variables.
 pub(crate) fn of_variables(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Proxy>, BuildError> {
-    let first = |names: &[&'static str]| {
-        names.iter().find_map(|name| {
-            let value = variable(name)?;
-            let blank = value.to_str().is_some_and(|value| value.trim().is_empty());
-            (!blank).then_some((*name, value))
-        })
-    };
-    let Some((name, value)) = first(&VARIABLES) else {
+    let Some(variables) = ProxyVariables::read(variable)? else {
         return Ok(None);
     };
-    let unreadable = || BuildError::Proxy(name);
-    let proxy = value
-        .to_str()
-        .and_then(|value| Proxy::new(value.trim()).ok());
-    let proxy = proxy.ok_or_else(unreadable)?;
-
+    let proxy = Proxy::new(&variables.url).map_err(|_| variables.unreadable())?;
     let mut builder = Proxy::builder(proxy.protocol())
         .host(proxy.host())
         .port(proxy.port())
@@ -44,28 +29,16 @@ pub(crate) fn of_variables(
     if let Some(password) = proxy.password() {
         builder = builder.password(password);
     }
-    if let Some((_, exceptions)) = first(&EXCEPTIONS) {
-        for exception in exceptions.to_string_lossy().split([',', ' ', '\t']) {
-            builder = entries(exception).fold(builder, |builder, entry| builder.no_proxy(&entry));
-        }
+    for host in &variables.exceptions {
+        // In ureq's words: a domain means its subdomains, too.
+        builder = if host.parse::<Ipv6Addr>().is_ok() {
+            builder.no_proxy(&format!("[{host}]"))
+        } else {
+            builder.no_proxy(host).no_proxy(&format!(".{host}"))
+        };
     }
-    builder.build().map(Some).map_err(|_| unreadable())
-}
-
-/// An exception in ureq's words: a domain means its subdomains, too, with and without a dot before it.
-fn entries(exception: &str) -> impl Iterator<Item = String> {
-    let host = exception.trim_matches('.');
-    let entries = if exception == "*" {
-        vec!["*".to_owned()]
-    } else if host.parse::<Ipv6Addr>().is_ok() {
-        vec![format!("[{host}]")]
-    } else if host.is_empty() || host.contains('*') {
-        // The only wildcard is the one for all hosts.
-        Vec::new()
-    } else {
-        vec![host.to_owned(), format!(".{host}")]
-    };
-    entries.into_iter()
+    let proxy = builder.build();
+    proxy.map(Some).map_err(|_| variables.unreadable())
 }
 
 /// A middleware: plain `http` is for loopback and test networks, and goes to no proxy.
@@ -93,33 +66,6 @@ mod tests {
             let found = variables.iter().find(|(it, _)| *it == name);
             found.map(|(_, value)| value.into())
         })
-    }
-
-    fn host(variables: &[(&str, &str)]) -> Option<String> {
-        read(variables)
-            .unwrap()
-            .map(|proxy| proxy.host().to_owned())
-    }
-
-    #[test]
-    fn the_first_variable_that_is_set_decides() {
-        let all = [
-            ("HTTPS_PROXY", "http://a"),
-            ("https_proxy", "http://b"),
-            ("ALL_PROXY", "http://c"),
-            ("all_proxy", "http://d"),
-        ];
-        assert_eq!(host(&all).unwrap(), "a");
-        assert_eq!(host(&all[1..]).unwrap(), "b");
-        assert_eq!(host(&all[2..]).unwrap(), "c");
-        assert_eq!(host(&all[3..]).unwrap(), "d");
-        assert_eq!(host(&[]), None);
-        assert_eq!(
-            host(&[("HTTPS_PROXY", " "), ("ALL_PROXY", "c")]).unwrap(),
-            "c"
-        );
-        // It may come from a request to a CGI.
-        assert_eq!(host(&[("HTTP_PROXY", "http://a")]), None);
     }
 
     #[test]
@@ -167,7 +113,6 @@ mod tests {
             ("x, host.example", "host.example", true),
             ("x host.example", "host.example", true),
             ("x,,host.example.,", "host.example", true),
-            ("*", "host.example", true),
             ("127.0.0.1", "127.0.0.1", true),
             ("::1", "[::1]", true),
             ("[::1]", "[::1]", true),
@@ -184,8 +129,7 @@ mod tests {
             let uri = format!("https://{host}/").parse().unwrap();
             assert_eq!(proxy.is_no_proxy(&uri), straight, "{exceptions} {host}");
         }
-        let capitals = [("ALL_PROXY", "c"), ("NO_PROXY", "x"), ("no_proxy", "*")];
-        let proxy = read(&capitals).unwrap().unwrap();
-        assert!(!proxy.is_no_proxy(&"https://host/".parse().unwrap()));
+        let all = [("ALL_PROXY", "c"), ("NO_PROXY", "*")];
+        assert!(read(&all).unwrap().is_none());
     }
 }
