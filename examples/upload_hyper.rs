@@ -25,7 +25,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let provider = TokenProvider::builder(credentials_from_env()?)
         .base_url(api.clone())
         .build()?;
-    let client = client();
+    let client = client()?;
     let call = async |request: Request<Full<Bytes>>| -> Result<Value, Box<dyn Error>> {
         let response = provider.call(&client, request).await?;
         data(&response.into_body().collect().await?.to_bytes())

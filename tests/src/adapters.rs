@@ -21,8 +21,12 @@ pub type TrustingFetch = fn(&GetAccessToken, Duration, &str) -> Result<Grant, Fe
 pub const TRUSTING: [(&str, TrustingFetch); 2] = [
     ("hyper", |operation, timeout, authority| {
         let client = pan123_token_hyper::Client::builder().no_proxy();
-        let client = client.ca_pem(authority.as_bytes()).unwrap().build();
-        block_on(pan123_token_hyper::fetch(client, operation, timeout))
+        let client = client.ca_pem(authority.as_bytes()).unwrap();
+        block_on(pan123_token_hyper::fetch(
+            client.build().unwrap(),
+            operation,
+            timeout,
+        ))
     }),
     ("ureq", |operation, timeout, authority| {
         let agent = pan123_token_ureq::AgentBuilder::default().no_proxy();
@@ -33,7 +37,10 @@ pub const TRUSTING: [(&str, TrustingFetch); 2] = [
 
 /// hyper, with the client that comes with the adapter.
 pub fn through_hyper(operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError> {
-    let client = pan123_token_hyper::Client::builder().no_proxy().build();
+    let client = pan123_token_hyper::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap();
     block_on(pan123_token_hyper::fetch(client, operation, timeout))
 }
 

@@ -74,7 +74,12 @@ fn on_hyper(parts: Parts) -> Provider {
     let (runtime, log) = (Rc::new(runtime), parts.log);
     let provider = pan123_token_hyper::TokenProvider::builder(parts.credentials)
         .base_url(parts.base_url)
-        .client(pan123_token_hyper::Client::builder().no_proxy().build())
+        .client(
+            pan123_token_hyper::Client::builder()
+                .no_proxy()
+                .build()
+                .unwrap(),
+        )
         .clock(parts.clock)
         .store(parts.store)
         .on_event(move |event| log.take(event))

@@ -400,7 +400,8 @@ fn both_adapters_get_a_token_over_tls_with_a_certificate_of_their_own() {
         .no_proxy()
         .ca_pem(pem)
         .unwrap()
-        .build();
+        .build()
+        .unwrap();
     let grant = adapters::block_on(pan123_token_hyper::fetch(&client, &operation, LONG)).unwrap();
     assert!(grant.lifetime().is_some());
 

@@ -9,9 +9,9 @@ use http_body::Body;
 use http_body_util::Full;
 use pan123_token::http::{Request, Response};
 use pan123_token::{BaseUrl, Credentials};
-use pan123_token_cache::{AsyncTokenStore, Clock, Event, PolicyError, RenewalPolicy, TokenStore};
-use pan123_token_provider::Settings;
+use pan123_token_cache::{AsyncTokenStore, Clock, Event, RenewalPolicy, TokenStore};
 use pan123_token_provider::on_tokio::{Exchanger, Runs, TokioSettings};
+use pan123_token_provider::{BuildError, Settings};
 use tokio::runtime::Handle;
 use tower_service::Service;
 
@@ -21,7 +21,7 @@ use crate::provider::TokenProvider;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 ///
-/// `C` says which client is used; there is no need to name it. Without the feature `rustls` there is no bundled one, and
+/// `C` says which client is used; there is no need to name it. Without a feature of rustls there is no bundled one, and
 /// nothing to build before [`client`](Self::client).
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenProviderBuilder<C = BundledClient> {
@@ -48,10 +48,11 @@ impl TokenProviderBuilder {
     ///
     /// # Errors
     ///
-    /// When the figures of the policy don't fit together, or the timeout is zero.
-    #[cfg(feature = "rustls")]
-    pub fn build(self) -> Result<TokenProvider, PolicyError> {
-        let client = crate::Client::builder().build_unpooled();
+    /// When the figures of the policy don't fit together, the timeout is zero, a proxy variable can't be read, or TLS can't be
+    /// set up.
+    #[cfg(feature = "rustls-no-provider")]
+    pub fn build(self) -> Result<TokenProvider, BuildError> {
+        let client = crate::Client::builder().build_for_exchanges()?;
         self.client(client).build_on(Runs::OnThread)
     }
 }
@@ -125,12 +126,13 @@ impl TokenProviderBuilder<OwnClient> {
     /// # Errors
     ///
     /// When the figures of the policy don't fit together, or the timeout is zero.
-    pub fn build(self) -> Result<TokenProvider, PolicyError> {
+    pub fn build(self) -> Result<TokenProvider, BuildError> {
         self.build_on(Runs::WithCaller)
     }
 
-    fn build_on(self, runs: Runs) -> Result<TokenProvider, PolicyError> {
-        Ok(TokenProvider(self.settings.build(self.client.0, runs)?))
+    fn build_on(self, runs: Runs) -> Result<TokenProvider, BuildError> {
+        let provider = self.settings.build(self.client.0, runs);
+        provider.map(TokenProvider).map_err(BuildError::Policy)
     }
 }
 

@@ -31,11 +31,11 @@ impl TokenProvider {
     /// ```no_run
     /// # #[cfg(feature = "rustls")]
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use pan123_token_hyper::{Full, TokenProvider, client, credentials_from_env, http::Request};
+    /// use pan123_token_hyper::{TokenProvider, client, credentials_from_env, http::Request};
     ///
     /// let provider = TokenProvider::builder(credentials_from_env()?).build()?;
-    /// let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(Full::default())?;
-    /// let response = provider.call(client(), request).await?;
+    /// let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(String::new())?;
+    /// let response = provider.call(client()?, request).await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -1,60 +1,86 @@
 //! A client that is ready to use.
 
+mod connect;
+mod idle;
+mod proxy;
+mod tls;
+mod tunnel;
+
+use std::env;
 use std::fmt;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use http_body::Body;
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pan123_token::http::{Request, Response, Uri};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use pan123_token::http::{Request, Response};
+use pan123_token_provider::BuildError;
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
 use tower_service::Service;
 
 use crate::BoxError;
-use crate::proxy::{Proxy, ProxyConnector};
+use connect::{BoxFuture, Connector};
+pub use idle::ClientBody;
+use idle::{Activity, Upload};
+use proxy::{Proxy, ProxyConnector};
 
 /// From the resolving of a name to the end of the TLS handshake, through a proxy or not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Without a byte. A server may take its time before it replies: it puts a large upload together, say.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often an HTTP/2 connection is pinged when nothing comes, and how long the answer may take.
+const PINGS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(5)];
 
-/// A client with rustls (ring) and Mozilla's root certificates, HTTP/1.1 and HTTP/2.
+/// A client with rustls, HTTP/1.1 and HTTP/2: with ring and Mozilla's root certificates, unless the
+/// [features](crate#features) say otherwise.
 ///
-/// Redirects are not followed; connecting takes at most 10 seconds. The proxy variables of the environment count, in this
-/// order: `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` (each also in lower case), as `http://`, `https://`, `socks4://` or
-/// `socks5://`; `NO_PROXY` lists exceptions (`host`, `.domain`, `*`, separated by commas). Plain `http` goes straight.
-pub fn client() -> Client {
+/// Redirects are not followed. Connecting takes at most 10 seconds, in which every address of a name gets its share. 60
+/// seconds without a byte end a call, before the reply and amid it; time in which the caller's own body has nothing to send,
+/// or in which nobody reads the reply, doesn't count. How long a call takes in all isn't bounded: uploads and downloads go
+/// on as long as bytes do. An HTTP/2 connection that doesn't answer a ping for 5 seconds is dropped with its calls; a ping is
+/// sent when nothing has come for 15.
+///
+/// For `https`, the proxy variables of the environment count as they do for curl: `HTTPS_PROXY`, or else `ALL_PROXY`, as
+/// `http://`, `https://`, `socks4://` or `socks5://`; `NO_PROXY` lists hosts, domains and networks that are reached without
+/// one. Each may be in lower case. Plain `http`, which is for loopback and for test networks, goes to no proxy.
+///
+/// # Errors
+///
+/// When a proxy variable can't be read, or TLS can't be set up.
+pub fn client() -> Result<Client, BuildError> {
     ClientBuilder::default().build()
 }
 
-/// Makes a [`client()`] with other certificates, or without a proxy.
+/// Makes a [`client()`] with other certificates, another patience, or without a proxy.
 #[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
-    roots: RootCertStore,
+    roots: Option<RootCertStore>,
+    crypto: Option<Arc<CryptoProvider>>,
     proxy: bool,
+    idle_timeout: Duration,
+    pings: [Duration; 2],
 }
 
 impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
-            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+            roots: None,
+            crypto: None,
             proxy: true,
+            idle_timeout: IDLE_TIMEOUT,
+            pings: PINGS,
         }
     }
 }
 
 impl ClientBuilder {
-    /// Passes over the proxy variables of the environment.
-    #[must_use]
+    /// Ignores the proxy variables of the environment.
     pub fn no_proxy(self) -> Self {
         Self {
             proxy: false,
@@ -68,140 +94,190 @@ impl ClientBuilder {
     ///
     /// `InvalidData` when there is no certificate in it, or one that can't be read.
     pub fn ca_pem(self, pem: &[u8]) -> io::Result<Self> {
-        let invalid = |text| io::Error::new(io::ErrorKind::InvalidData, text);
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            // What the parser says of it repeats the file.
-            let certificate = certificate.map_err(|_| invalid("the PEM can't be read"))?;
-            roots
-                .add(certificate)
-                .map_err(|_| invalid("the PEM holds something that is no certificate"))?;
-        }
-        if roots.is_empty() {
-            return Err(invalid("there is no certificate in the PEM"));
-        }
+        let roots = Some(tls::roots(pem)?);
         Ok(Self { roots, ..self })
     }
 
+    /// How long a call may go on without a byte in either direction; 60 seconds unless set.
+    pub fn idle_timeout(self, idle_timeout: Duration) -> Self {
+        Self {
+            idle_timeout,
+            ..self
+        }
+    }
+
+    /// The cryptography of rustls, by aws-lc-rs for example. Unless set, it is ring's, or, without the feature `rustls`, the
+    /// one that is installed for the process.
+    ///
+    /// As the name says, the version of rustls is not part of what stays the same within a major version of this crate.
+    pub fn unversioned_crypto_provider(self, provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            crypto: Some(provider),
+            ..self
+        }
+    }
+
     /// The client.
-    pub fn build(self) -> Client {
+    ///
+    /// # Errors
+    ///
+    /// When a proxy variable can't be read, or TLS can't be set up.
+    pub fn build(self) -> Result<Client, BuildError> {
         self.keeping(usize::MAX)
     }
 
-    /// One that keeps no connection, for exchanges that are days apart.
-    pub(crate) fn build_unpooled(self) -> Client {
-        self.keeping(0)
+    /// One for exchanges, which are days apart: it keeps no connection, and leaves it to the exchange how long that takes.
+    pub(crate) fn build_for_exchanges(self) -> Result<Client, BuildError> {
+        self.idle_timeout(Duration::MAX).keeping(0)
     }
 
     /// Keeps so many idle connections to a server.
-    fn keeping(self, idle: usize) -> Client {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-
-        let tls = tls_config(self.roots);
-        let proxy = if self.proxy { Proxy::from_env() } else { None };
-        let connector = ProxyConnector::new(tcp, Arc::new(tls.clone()), proxy);
+    fn keeping(self, idle: usize) -> Result<Client, BuildError> {
+        let proxy = if self.proxy {
+            Proxy::of_variables(|name| env::var_os(name))?
+        } else {
+            None
+        };
+        let tls = tls::config(self.roots, self.crypto)?;
+        let connector = ProxyConnector::new(connect::tcp(CONNECT_TIMEOUT), tls.clone(), proxy);
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(connector);
-        Client(
-            legacy::Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_max_idle_per_host(idle)
-                .build(Bounded(https)),
-        )
-    }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "ring has suites for every version of TLS"
-)]
-fn tls_config(roots: RootCertStore) -> ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    // Named, so that another crate's choice for the whole process doesn't matter.
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has suites for every version of TLS")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
-/// A connector that takes no longer than [`CONNECT_TIMEOUT`].
-#[derive(Clone)]
-struct Bounded<C>(C);
-
-impl<C> Service<Uri> for Bounded<C>
-where
-    C: Service<Uri, Error = BoxError>,
-    C::Future: Send + 'static,
-{
-    type Response = C::Response;
-    type Error = BoxError;
-    type Future = BoxFuture<C::Response>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, server: Uri) -> Self::Future {
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, self.0.call(server));
-        Box::pin(async {
-            let too_late = |_| io::Error::new(io::ErrorKind::TimedOut, "it took longer than 10 s");
-            connecting.await.map_err(too_late)?
+        let [ping, answer] = self.pings;
+        let inner = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(idle)
+            .http2_keep_alive_interval(ping)
+            .http2_keep_alive_timeout(answer)
+            .http2_keep_alive_while_idle(true)
+            .build(Connector::new(https, CONNECT_TIMEOUT));
+        Ok(Client {
+            inner,
+            idle_timeout: self.idle_timeout,
         })
     }
 }
 
-type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
-
 /// A [`client()`]: cheap to clone, and clones share their connections. Both `Client` and `&Client` are a
-/// [`tower_service::Service`].
+/// [`tower_service::Service`] for requests with a body of any type: uploads may be streamed.
 #[derive(Clone)]
-pub struct Client(legacy::Client<Bounded<HttpsConnector<ProxyConnector>>, Full<Bytes>>);
+pub struct Client {
+    inner: legacy::Client<Connector, Upload>,
+    idle_timeout: Duration,
+}
 
 impl Client {
-    /// Starts to make a client with other certificates, or without a proxy.
+    /// Starts to make a client with other certificates, another patience, or without a proxy.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
+
+    fn send<B>(&self, request: Request<B>) -> BoxFuture<Response<ClientBody>>
+    where
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let activity = Activity::new(self.idle_timeout);
+        let request = request.map(|body| activity.upload(body));
+        let response = self.inner.request(request);
+        Box::pin(async move {
+            let response = activity.bound(response).await??;
+            Ok(response.map(|body| ClientBody::new(body, activity)))
+        })
+    }
 }
 
-impl Service<Request<Full<Bytes>>> for &Client {
-    type Response = Response<Incoming>;
+impl<B> Service<Request<B>> for &Client
+where
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ClientBody>;
     type Error = BoxError;
-    type Future = BoxFuture<Response<Incoming>>;
+    type Future = BoxFuture<Response<ClientBody>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         // The client queues by itself.
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        let response = self.0.request(request);
-        Box::pin(async { Ok(response.await?) })
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.send(request)
     }
 }
 
-impl Service<Request<Full<Bytes>>> for Client {
-    type Response = Response<Incoming>;
+impl<B> Service<Request<B>> for Client
+where
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ClientBody>;
     type Error = BoxError;
-    type Future = BoxFuture<Response<Incoming>>;
+    type Future = BoxFuture<Response<ClientBody>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        (&mut &*self).poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        (&mut &*self).call(request)
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.send(request)
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "rustls"))]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+mod tests {
+    use std::time::Instant;
+
+    use http_body_util::Empty;
+    use pan123_emulator::Emulator;
+    use pan123_token::http::Version;
+    use pan123_token_support::fault_proxy::{Fault, FaultProxy};
+
+    use super::*;
+    use crate::Bytes;
+
+    #[tokio::test]
+    async fn an_http_2_connection_that_went_deaf_is_dropped_when_a_ping_is_not_answered() {
+        let emulator = Emulator::builder().tls().start().unwrap();
+        let relay = FaultProxy::start(emulator.addr(), Fault::None);
+        let mut builder = Client::builder().no_proxy();
+        builder = builder
+            .ca_pem(emulator.ca_pem().unwrap().as_bytes())
+            .unwrap();
+        builder.pings = [Duration::from_millis(300), Duration::from_millis(100)];
+        let client = builder.build().unwrap();
+        let call = async || {
+            let uri = format!("https://{}/api/v1/user/info", relay.address());
+            let request = Request::get(uri).body(Empty::<Bytes>::new()).unwrap();
+            (&mut &client).call(request).await
+        };
+        assert_eq!(call().await.unwrap().version(), Version::HTTP_2);
+        assert_eq!(relay.connections(), 1);
+        relay.deafen();
+        let begun = Instant::now();
+        call().await.unwrap_err();
+        let noticed = begun.elapsed();
+        println!("noticed after {noticed:?}");
+        assert!(noticed < Duration::from_secs(2), "{noticed:?}");
+        call().await.unwrap();
+        assert_eq!(relay.connections(), 2);
+    }
+
+    #[test]
+    fn a_call_may_be_silent_for_a_minute() {
+        let builder = ClientBuilder::default();
+        assert_eq!(builder.idle_timeout, Duration::from_secs(60));
+        assert_eq!(builder.pings, [15, 5].map(Duration::from_secs));
+        assert_eq!(CONNECT_TIMEOUT, Duration::from_secs(10));
     }
 }

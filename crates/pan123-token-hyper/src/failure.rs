@@ -22,7 +22,7 @@ pub(crate) fn fetch_error(operation: &GetAccessToken, error: &(dyn Error + 'stat
 }
 
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-no-provider")]
     if error.is::<rustls::Error>() {
         return true;
     }
@@ -32,7 +32,7 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
 
 /// Whether there was no connection, so that nothing was sent.
 fn is_connect(error: &(dyn Error + 'static)) -> bool {
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-no-provider")]
     {
         // hyper's own client knows; what caused its error may look like this on a connection that stands, too.
         let known = causes(error)

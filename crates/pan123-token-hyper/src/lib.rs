@@ -21,7 +21,7 @@
 ```no_run
 use http_body_util::BodyExt;
 use pan123_token_hyper::http::Request;
-use pan123_token_hyper::{Full, TokenProvider, client, credentials_from_env};
+use pan123_token_hyper::{TokenProvider, client, credentials_from_env};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,11 +29,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let provider = TokenProvider::builder(credentials_from_env()?)
         .on_event(|event| eprintln!("{event:?}"))
         .build()?;
-    let client = client();
+    let client = client()?;
 
     // The token is fetched with the first call, and from then on renewed beside the calls. A call that was refused because
     // of its token is sent once more with another.
-    let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(Full::default())?;
+    let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(String::new())?;
     let response = provider.call(&client, request).await?;
     println!("{:?}", response.into_body().collect().await?.to_bytes());
 
@@ -55,7 +55,7 @@ use tower::{Layer, ServiceExt};
 let provider = TokenProvider::builder(credentials_from_env()?).build()?;
 let api = AuthorizationLayer::new(provider)
     .retry_with(|body: &Full<Bytes>| Some(body.clone()))
-    .layer(client());
+    .layer(client()?);
 # let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(Full::default())?;
 let response = api.oneshot(request).await?;
 # Ok(())
@@ -115,8 +115,13 @@ let response = api.oneshot(request).await?;
 //!
 //! # Features
 //!
-//! - `rustls` (on by default): the bundled client. Without it, this crate needs no hyper, and a provider is
-//!   [given a client](TokenProviderBuilder::client).
+//! - `rustls` (on by default): the bundled client, with ring's cryptography. Without this and the next, this crate needs no
+//!   hyper, and a provider is [given a client](TokenProviderBuilder::client).
+//! - `rustls-no-provider`: the bundled client with the cryptography that `ClientBuilder` is given, or that is installed for
+//!   the process: aws-lc-rs, say.
+//! - `platform-verifier`: the bundled client trusts whom the system trusts (on Linux, `SSL_CERT_FILE` and `SSL_CERT_DIR`
+//!   count), where it isn't given certificates: behind a proxy that inspects TLS, in a company with a CA of its own. Without
+//!   it, Mozilla's root certificates are compiled in.
 //! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
 //! - `metrics`: figures go to the `metrics` facade; the [names](pan123_token_provider#metrics) are frozen.
 
@@ -124,20 +129,18 @@ mod authorization;
 mod authorization_error;
 mod builder;
 mod call;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "rustls-no-provider")]
 mod client;
 mod exchange;
 mod failure;
 mod fetch;
 mod provider;
-#[cfg(feature = "rustls")]
-mod proxy;
 
 pub use authorization::{AuthorizationFuture, AuthorizationLayer, AuthorizationService};
 pub use authorization_error::AuthorizationError;
 pub use builder::{BundledClient, OwnClient, TokenProviderBuilder};
-#[cfg(feature = "rustls")]
-pub use client::{Client, ClientBuilder, client};
+#[cfg(feature = "rustls-no-provider")]
+pub use client::{Client, ClientBody, ClientBuilder, client};
 pub use fetch::fetch;
 pub use pan123_token::{
     self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
@@ -146,7 +149,7 @@ pub use pan123_token::{
     ResponseError, http, time, token_rejected,
 };
 pub use pan123_token_provider::on_tokio::TokioClock;
-pub use pan123_token_provider::{EnvironmentError, WatchedBody, credentials_from_env};
+pub use pan123_token_provider::{BuildError, EnvironmentError, WatchedBody, credentials_from_env};
 pub use provider::TokenProvider;
 
 // The life of a token: its figures, its time, its errors and events, and what a store must do.

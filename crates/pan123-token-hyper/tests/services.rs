@@ -223,7 +223,7 @@ async fn a_router_without_the_path_is_no_platform() {
 async fn the_bundled_client_goes_by_value_and_by_reference() {
     let emulator = Emulator::builder().start().unwrap();
     let operation = operation_for(&emulator);
-    let client = pan123_token_hyper::client();
+    let client = pan123_token_hyper::client().unwrap();
     fetch(&client, &operation, TIMEOUT).await.unwrap();
     fetch(client.clone(), &operation, TIMEOUT).await.unwrap();
     fetch(client, &operation, TIMEOUT).await.unwrap();
@@ -246,7 +246,7 @@ async fn hypers_own_client_goes_by_value_and_by_reference() {
 #[tokio::test]
 async fn the_bundled_client_takes_the_secret_nowhere_else() {
     let elsewhere = Emulator::builder().start().unwrap();
-    let client = pan123_token_hyper::client();
+    let client = pan123_token_hyper::client().unwrap();
     for status in [301, 302, 303, 307, 308] {
         // To another origin, and to another path of the same one.
         let away = format!("redirect:{status}:{}/api/v1/access_token", elsewhere.url());

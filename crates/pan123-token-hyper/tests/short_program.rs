@@ -33,7 +33,7 @@ async fn short_program(url: &str, folder: &Path) {
         .base_url(url.parse().unwrap())
         .store(Arc::new(FileStore::in_dir(folder)));
     let provider = if std::env::var_os(OWN_CLIENT).is_some() {
-        builder.client(client()).build()
+        builder.client(client().unwrap()).build()
     } else {
         builder.build()
     };

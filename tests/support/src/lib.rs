@@ -2,6 +2,7 @@
 //!
 //! - [`redis_server`]: a `redis-server` of the test's own;
 //! - [`scripted_server`]: an HTTP server that sends exactly these bytes;
+//! - [`fault_proxy`]: a relay in front of a server, that delays, drips, resets or goes deaf;
 //! - [`faulty_store`]: a store in memory whose calls fail, hang or panic when a test says so.
 //!
 //! A package takes it as a dev-dependency, by path and without a version, so that the package can still be published.
@@ -13,6 +14,7 @@
     reason = "a panic is how a test reports"
 )]
 
+pub mod fault_proxy;
 pub mod faulty_store;
 pub mod redis_server;
 pub mod scripted_server;

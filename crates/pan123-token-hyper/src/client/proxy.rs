@@ -1,78 +1,57 @@
-//! The way to the server: straight, or through the proxy that the environment names, as ureq does it.
+//! The way to the server: straight, or through the proxy that the environment names.
 
-use std::env;
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::GaiResolver;
-use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use pan123_token::http::Uri;
-use pan123_token::http::uri::{Authority, Scheme};
+use pan123_token::http::uri::Authority;
+use pan123_token_provider::{BuildError, ProxyVariables};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::connect::BoxFuture;
+use super::tunnel;
 use crate::BoxError;
 
-/// A proxy, and for which hosts it isn't.
-#[derive(Clone, Debug)]
-pub(crate) struct Proxy {
-    intercept: Intercept,
-    no_proxy: String,
-}
+/// Which servers are reached through which proxy.
+#[derive(Clone)]
+pub(super) struct Proxy(Arc<Matcher>);
 
 impl Proxy {
-    /// The first variable that names a proxy decides, in ureq's order.
-    pub(crate) fn from_env() -> Option<Self> {
-        let variables = [
-            "ALL_PROXY",
-            "all_proxy",
-            "HTTPS_PROXY",
-            "https_proxy",
-            "HTTP_PROXY",
-            "http_proxy",
-        ];
-        let no_proxy = ["NO_PROXY", "no_proxy"];
-        let value = |name: &&str| env::var(name).ok();
-        Self::first_of(
-            variables.iter().filter_map(value),
-            no_proxy.iter().find_map(value).unwrap_or_default(),
-        )
+    pub(super) fn of_variables(
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Option<Self>, BuildError> {
+        let Some(variables) = ProxyVariables::read(variable)? else {
+            return Ok(None);
+        };
+        let matcher = Matcher::builder().https(normalize(&variables.url));
+        let matcher = matcher.no(variables.exceptions.join(",")).build();
+        let proxy = Self(Arc::new(matcher));
+        // No exception has an empty label.
+        let anywhere = Uri::from_static("https://..");
+        let readable = proxy.to(&anywhere).is_some();
+        readable
+            .then_some(Some(proxy))
+            .ok_or_else(|| variables.unreadable())
     }
 
-    fn first_of(values: impl IntoIterator<Item = String>, no_proxy: String) -> Option<Self> {
-        // The matcher parses the address and its password; which host goes through is decided here.
-        let anywhere = Uri::from_static("https://host");
-        let intercept = values.into_iter().find_map(|value| {
-            let matcher = Matcher::builder().all(normalize(&value)).build();
-            matcher.intercept(&anywhere)
-        })?;
-        Some(Self {
-            intercept,
-            no_proxy,
-        })
-    }
-
-    /// Plain `http` is for loopback and test networks, and goes straight.
-    fn is_for(&self, uri: &Uri) -> bool {
-        uri.scheme() == Some(&Scheme::HTTPS)
-            && !self
-                .no_proxy
-                .split(',')
-                .any(|entry| matches(&entry.to_ascii_lowercase(), uri.host().unwrap_or_default()))
+    fn to(&self, server: &Uri) -> Option<Intercept> {
+        self.0.intercept(server)
     }
 }
 
-/// What ureq takes and the matcher doesn't: a scheme in capitals, `socks` for `socks5`, an `@` in a password.
+/// What ureq takes as well and the matcher doesn't: a scheme in capitals, `socks` for `socks5`, an `@` in a password.
 fn normalize(value: &str) -> String {
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
     let scheme = match scheme.to_ascii_lowercase() {
@@ -86,44 +65,53 @@ fn normalize(value: &str) -> String {
     }
 }
 
-/// An entry of `NO_PROXY`, as ureq reads it: `*`, `.suffix` or `*suffix`, `prefix.` or `prefix*`, or a host.
-fn matches(entry: &str, host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    if let Some(suffix) = entry.strip_prefix('*') {
-        host.ends_with(suffix)
-    } else if entry.starts_with('.') {
-        host.ends_with(entry)
-    } else if let Some(prefix) = entry.strip_suffix('*') {
-        host.starts_with(prefix)
-    } else if entry.ends_with('.') {
-        host.starts_with(entry)
-    } else {
-        host == entry
-    }
-}
-
 /// A connection to the server, or to a proxy; to the latter perhaps in TLS.
 type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Opens connections for the client, below the client's own TLS.
 #[derive(Clone)]
-pub(crate) struct ProxyConnector {
+pub(super) struct ProxyConnector {
     tcp: HttpConnector,
     /// To an `http` or an `https` proxy.
     to_proxy: HttpsConnector<HttpConnector>,
-    proxy: Option<Arc<Proxy>>,
+    proxy: Option<Proxy>,
 }
 
 impl ProxyConnector {
-    pub(crate) fn new(
-        tcp: HttpConnector,
-        tls: Arc<rustls::ClientConfig>,
-        proxy: Option<Proxy>,
-    ) -> Self {
+    pub(super) fn new(tcp: HttpConnector, tls: rustls::ClientConfig, proxy: Option<Proxy>) -> Self {
         Self {
             to_proxy: (tcp.clone(), tls).into(),
             tcp,
-            proxy: proxy.map(Arc::new),
+            proxy,
+        }
+    }
+
+    async fn connect(mut self, proxy: &Intercept, server: Uri) -> Result<Connection, BoxError> {
+        let scheme = proxy.uri().scheme_str().unwrap_or_default();
+        // As ureq and curl have it: `socks5h` and `socks4a` leave the server's name to the proxy. Of hyper-util's own two
+        // the resolving blocks.
+        let server = match scheme {
+            "socks5" => resolve(server, |_| true).await?,
+            // It knows no other addresses.
+            "socks4" => resolve(server, IpAddr::is_ipv4).await?,
+            _ => server,
+        };
+        match scheme {
+            "socks5" | "socks5h" => {
+                let mut socks = SocksV5::new(socks_address(proxy), self.tcp);
+                if let Some((user, password)) = proxy.raw_auth() {
+                    socks = socks.with_auth(user.to_owned(), password.to_owned());
+                }
+                Ok(MaybeHttpsStream::Http(socks.call(server).await?))
+            }
+            "socks4" | "socks4a" => {
+                let mut socks = SocksV4::new(socks_address(proxy), self.tcp);
+                Ok(MaybeHttpsStream::Http(socks.call(server).await?))
+            }
+            _ => {
+                let connection = self.to_proxy.call(proxy.uri().clone()).await?;
+                tunnel::open(connection, &server, proxy.basic_auth()).await
+            }
         }
     }
 }
@@ -131,61 +119,24 @@ impl ProxyConnector {
 impl Service<Uri> for ProxyConnector {
     type Response = Connection;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+    type Future = BoxFuture<Connection>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.to_proxy.poll_ready(context)
     }
 
     fn call(&mut self, server: Uri) -> Self::Future {
-        let Some(proxy) = self.proxy.as_ref().filter(|proxy| proxy.is_for(&server)) else {
+        let Some(proxy) = self.proxy.as_ref().and_then(|proxy| proxy.to(&server)) else {
             let connecting = self.tcp.call(server);
             return Box::pin(async { Ok(MaybeHttpsStream::Http(connecting.await?)) });
         };
-        let intercept = &proxy.intercept;
-        let scheme = intercept.uri().scheme_str().unwrap_or_default();
-        // As ureq and curl have it: these two resolve the server's name here, `socks5h` and `socks4a` leave it to the proxy.
-        let resolves_here = ["socks5", "socks4"].contains(&scheme);
-        let connecting: Self::Future = match scheme {
-            "socks5" | "socks5h" => {
-                let mut socks = SocksV5::new(socks_address(intercept), self.tcp.clone());
-                if let Some((user, password)) = intercept.raw_auth() {
-                    socks = socks.with_auth(user.to_owned(), password.to_owned());
-                }
-                Box::pin(async move {
-                    let server = if resolves_here {
-                        resolve(server, |_| true).await?
-                    } else {
-                        server
-                    };
-                    Ok(MaybeHttpsStream::Http(socks.call(server).await?))
-                })
-            }
-            "socks4" | "socks4a" => {
-                let mut socks = SocksV4::new(socks_address(intercept), self.tcp.clone());
-                Box::pin(async move {
-                    let server = if resolves_here {
-                        // It knows no other addresses.
-                        resolve(server, IpAddr::is_ipv4).await?
-                    } else {
-                        server
-                    };
-                    Ok(MaybeHttpsStream::Http(socks.call(server).await?))
-                })
-            }
-            _ => {
-                let mut tunnel = Tunnel::new(intercept.uri().clone(), self.to_proxy.clone());
-                if let Some(auth) = intercept.basic_auth() {
-                    tunnel = tunnel.with_auth(auth.clone());
-                }
-                let connecting = tunnel.call(server);
-                Box::pin(async { Ok(connecting.await?) })
-            }
-        };
-        let proxy = intercept.uri().clone();
-        Box::pin(async {
-            let failed = |source| ProxyError { proxy, source };
-            Ok(connecting.await.map_err(failed)?)
+        let this = self.clone();
+        Box::pin(async move {
+            let failed = |source| ProxyError {
+                proxy: proxy.uri().clone(),
+                source,
+            };
+            Ok(this.connect(&proxy, server).await.map_err(failed)?)
         })
     }
 }
@@ -238,25 +189,25 @@ fn socks_address(intercept: &Intercept) -> Uri {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 mod tests {
     use super::*;
 
-    fn proxy(values: &[&str], no_proxy: &str) -> Option<Proxy> {
-        Proxy::first_of(
-            values.iter().map(|value| (*value).to_owned()),
-            no_proxy.to_owned(),
-        )
+    fn proxy(url: &str, exceptions: &str) -> Result<Option<Proxy>, BuildError> {
+        Proxy::of_variables(|name| match name {
+            "https_proxy" => Some(url.into()),
+            "NO_PROXY" => Some(exceptions.into()),
+            _ => None,
+        })
+    }
+
+    fn intercept(url: &str) -> Intercept {
+        let proxy = proxy(url, "").unwrap().unwrap();
+        proxy.to(&Uri::from_static("https://host")).unwrap()
     }
 
     #[test]
-    fn the_first_variable_that_names_a_proxy_decides() {
-        let named = proxy(&["", "ftp://x", "http://one:3128", "http://two:3128"], "");
-        assert_eq!(named.unwrap().intercept.uri(), "http://one:3128/");
-        assert!(proxy(&["", "ftp://x"], "").is_none());
-    }
-
-    #[test]
-    fn a_value_is_read_as_ureq_reads_it() {
+    fn an_address_is_read_as_ureq_reads_it() {
         for (value, address, login) in [
             ("HTTP://one:99", "http://one:99/", None),
             ("one", "http://one/", None),
@@ -272,38 +223,66 @@ mod tests {
                 "socks5h://one/",
                 Some(("u@", "%")),
             ),
+            ("http://[::1]:8080", "http://[::1]:8080/", None),
         ] {
-            let proxy = proxy(&[value], "").unwrap();
-            assert_eq!(proxy.intercept.uri(), address, "{value}");
-            assert_eq!(proxy.intercept.raw_auth(), login, "{value}");
+            let read = intercept(value);
+            assert_eq!(read.uri(), address, "{value}");
+            assert_eq!(read.raw_auth(), login, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_names_no_proxy_is_an_error_that_does_not_show_it() {
+        for value in [
+            "http://us er:SENTINEL@x",
+            "ftp://SENTINEL",
+            "http://",
+            "no proxy",
+        ] {
+            let error = proxy(value, "").err().unwrap();
+            assert_eq!(error, BuildError::Proxy("https_proxy"), "{value}");
+            assert!(!format!("{error:?} {error}").contains("SENTINEL"));
         }
     }
 
     #[test]
     fn a_proxy_is_for_https_alone() {
-        let proxy = proxy(&["one:3128"], "").unwrap();
-        assert!(proxy.is_for(&Uri::from_static("https://open-api.123pan.com/api")));
-        assert!(!proxy.is_for(&Uri::from_static("http://127.0.0.1:1234/api")));
+        let proxy = proxy("one:3128", "").unwrap().unwrap();
+        let to = |server| proxy.to(&Uri::from_static(server)).is_some();
+        assert!(to("https://open-api.123pan.com/api"));
+        assert!(!to("http://127.0.0.1:1234/api"));
     }
 
     #[test]
-    fn no_proxy_lists_hosts_as_ureq_reads_them() {
-        for (no_proxy, direct) in [
-            ("", false),
-            ("*", true),
-            ("open-api.123pan.com", true),
-            ("OPEN-API.123pan.com", true),
-            ("example.com,open-api.123pan.com", true),
-            (".123pan.com", true),
-            ("*.123pan.com", true),
-            ("123pan.com", false),
-            ("open-api.", true),
-            ("open-api*", true),
-            ("api.123pan.com", false),
+    fn exceptions_are_those_of_curl() {
+        for (exceptions, host, straight) in [
+            ("host.example", "host.example", true),
+            ("example", "host.example", true),
+            (".example", "host.example", true),
+            (".host.example", "host.example", true),
+            ("EXAMPLE", "host.example", true),
+            ("host.example", "HOST.EXAMPLE", true),
+            ("x, host.example", "host.example", true),
+            ("x host.example", "host.example", true),
+            ("x,,host.example.,", "host.example", true),
+            ("*", "host.example", true),
+            ("*", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.0/8", "127.0.0.1", true),
+            ("::1", "[::1]", true),
+            ("[::1]", "[::1]", true),
+            ("", "host.example", false),
+            (".", "host.example", false),
+            ("x", "host.example", false),
+            ("ost.example", "host.example", false),
+            ("host.example.x", "host.example", false),
+            ("*.example", "host.example", false),
+            ("host.*", "host.example", false),
         ] {
-            let proxy = proxy(&["http://one:3128"], no_proxy).unwrap();
-            let server = Uri::from_static("https://open-api.123pan.com/api");
-            assert_eq!(!proxy.is_for(&server), direct, "{no_proxy:?}");
+            let proxy = proxy("c", exceptions).unwrap();
+            let server = format!("https://{host}/").parse().unwrap();
+            let straight_now = proxy.is_none_or(|proxy| proxy.to(&server).is_none());
+            assert_eq!(straight_now, straight, "{exceptions} {host}");
         }
     }
 
@@ -313,8 +292,7 @@ mod tests {
             ("socks5://one", "socks://one:1080/"),
             ("socks5h://user:password@one:99", "socks5h://one:99/"),
         ] {
-            let proxy = proxy(&[value], "").unwrap();
-            assert_eq!(socks_address(&proxy.intercept), address);
+            assert_eq!(socks_address(&intercept(value)), address);
         }
     }
 }

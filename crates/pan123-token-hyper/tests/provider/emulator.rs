@@ -35,7 +35,7 @@ async fn a_token_that_newer_ones_took_offline_is_replaced_and_the_call_repeated(
     let emulator = Emulator::builder().start().unwrap();
     let clock = ManualClock::new(START);
     let provider = builder(&emulator, &clock).build().unwrap();
-    let client = client();
+    let client = client().unwrap();
     let reply = call(&provider, &client, &emulator).await;
     assert!(reply.contains(r#""code":0"#), "{reply}");
 
