@@ -3,20 +3,13 @@
 
 use std::error::Error as _;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, TcpListener};
-use std::sync::Arc;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use pan123_emulator::Emulator;
 use pan123_token::{BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, Grant};
 use pan123_token_support::scripted_server::{Script, ScriptedServer};
 use pan123_token_tests::adapters;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::crypto::ring;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);
@@ -115,61 +108,6 @@ fn a_certificate_that_is_not_trusted_is_a_tls_error() {
         assert!(error.to_string().contains("UnknownIssuer"), "{error}");
     }
     assert_eq!(emulator.token_requests(), 0);
-}
-
-#[test]
-fn a_client_certificate_that_is_demanded_is_a_tls_error() {
-    // With TLS 1.3 the client hears of it only when it has sent its request.
-    for version in [&TLS12, &TLS13] {
-        let (authority, server) = wants_client_certificates(version);
-        for (adapter, fetch) in adapters::TRUSTING {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let url = format!(
-                "https://localhost:{}",
-                listener.local_addr().unwrap().port()
-            );
-            let server = Arc::clone(&server);
-            let serving = std::thread::spawn(move || {
-                let (mut connection, _) = listener.accept().unwrap();
-                let mut tls = ServerConnection::new(server).unwrap();
-                while tls.complete_io(&mut connection).is_ok() && tls.is_handshaking() {}
-                // The alert, before the connection ends.
-                let _ = tls.write_tls(&mut connection);
-                let _ = connection.shutdown(Shutdown::Write);
-                let _ = io::copy(&mut connection, &mut io::sink());
-            });
-            let error = fetch(&operation(&url), LONG, &authority).unwrap_err();
-            serving.join().unwrap();
-            assert_eq!(error.kind(), "tls", "{adapter}, {version:?}: {error}");
-            assert!(!error.may_have_issued());
-            let line = error.to_string().to_lowercase();
-            assert!(line.contains("alert"), "{adapter}: {line}");
-        }
-    }
-}
-
-/// An authority, and a server that it vouches for and that wants every client to be, too.
-fn wants_client_certificates(
-    version: &'static SupportedProtocolVersion,
-) -> (String, Arc<ServerConfig>) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    let leaf = leaf.signed_by(&key, &ca).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(ca.der().clone()).unwrap();
-    let ring = Arc::new(ring::default_provider());
-    let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&ring));
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(ring)
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_client_cert_verifier(clients.build().unwrap())
-        .with_single_cert(vec![leaf.der().clone()], key)
-        .unwrap();
-    (ca.pem(), Arc::new(config))
 }
 
 #[test]

@@ -104,10 +104,7 @@ impl fmt::Display for FetchError {
                 f,
                 "no connection: {cause}; check the network, the base URL and any proxy"
             ),
-            Self::Tls(cause) => write!(
-                f,
-                "TLS failed: {cause}; check the base URL, any proxy and the trusted certificates"
-            ),
+            Self::Tls(cause) => write!(f, "TLS failed: {cause}; {}", tls_advice(cause)),
             Self::Timeout(limit) => write!(
                 f,
                 "no whole reply within {limit:?}; try again later, or allow more time"
@@ -123,6 +120,38 @@ impl fmt::Display for FetchError {
             Self::Response(error) => error.fmt(f),
         }
     }
+}
+
+/// What to do about it, by the words of rustls, or else of OpenSSL.
+fn tls_advice(cause: &Cause) -> &'static str {
+    let advice = [
+        (
+            ["CertificateRequired", "certificate required"],
+            "the server demands a client certificate: bring a client that has one",
+        ),
+        (
+            ["certificate expired", "certificate has expired"],
+            "the server's certificate has expired, or the clock of this host is wrong",
+        ),
+        (
+            ["not valid for name", "ostname mismatch"],
+            "the server's certificate is for another host: check the base URL and any proxy",
+        ),
+        (
+            ["CaUsedAsEndEntity", "self-signed certificate"],
+            "the server's certificate is self-signed: check the base URL and any proxy, or trust it",
+        ),
+        (
+            ["UnknownIssuer", "unable to get local issuer"],
+            "the server's certificate is self-signed, or its CA isn't trusted here: check the base URL and any proxy, or trust that CA",
+        ),
+    ];
+    let said = |words: &[&str; 2]| words.iter().any(|words| cause.0.text.contains(words));
+    let found = advice.iter().find(|(words, _)| said(words));
+    found.map_or(
+        "check the base URL, any proxy and the trusted certificates",
+        |(_, advice)| advice,
+    )
 }
 
 impl Error for FetchError {

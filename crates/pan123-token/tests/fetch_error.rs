@@ -82,6 +82,48 @@ fn every_failure_has_its_kind_its_advice_and_its_line() {
 }
 
 #[test]
+fn what_tls_says_becomes_advice() {
+    for (says, advice) in [
+        (
+            "received fatal alert: CertificateRequired",
+            "the server demands a client certificate: ",
+        ),
+        (
+            "tlsv13 alert certificate required",
+            "the server demands a client certificate: ",
+        ),
+        (
+            "certificate expired: it is not valid after 1609372800",
+            "the server's certificate has expired, or the clock ",
+        ),
+        (
+            "certificate has expired",
+            "the server's certificate has expired, or the clock ",
+        ),
+        (
+            "certificate not valid for name \"localhost\"",
+            "the server's certificate is for another host: ",
+        ),
+        (
+            "hostname mismatch",
+            "the server's certificate is for another host: ",
+        ),
+        (
+            "Other(OtherError(CaUsedAsEndEntity))",
+            "the server's certificate is self-signed: ",
+        ),
+        (
+            "invalid peer certificate: UnknownIssuer",
+            "the server's certificate is self-signed, or its CA ",
+        ),
+    ] {
+        let line = FetchError::Tls(says.into()).to_string();
+        let start = format!("TLS failed: {says}; {advice}");
+        assert!(line.starts_with(&start), "{line}");
+    }
+}
+
+#[test]
 fn a_reply_tells_whether_a_token_may_have_been_issued() {
     for (status, body, may_have_issued) in [
         (200, "<html>", true),
