@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::{env, io};
 
 use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
@@ -17,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Without a byte. A server may take its time before it replies: it puts a large upload together, say.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An agent with rustls (ring) and Mozilla's root certificates.
+/// An agent with rustls: with ring and Mozilla's root certificates, unless the [features](crate#features) say otherwise.
 ///
 /// Statuses are no errors, redirects are not followed. Connecting takes at most 10 seconds. 60 seconds without a byte end a
 /// call, before the reply and amid it, and so do 60 seconds in which none can be sent. How long a call takes in all isn't
@@ -30,7 +31,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// When a proxy variable can't be read.
+/// When a proxy variable can't be read, or there is no cryptography for TLS.
 pub fn agent() -> Result<Agent, BuildError> {
     AgentBuilder::default().build()
 }
@@ -39,13 +40,19 @@ pub fn agent() -> Result<Agent, BuildError> {
 #[derive(Clone, Debug)]
 pub struct AgentBuilder {
     root_certs: RootCerts,
+    crypto: Option<Arc<CryptoProvider>>,
     proxy: bool,
 }
 
 impl Default for AgentBuilder {
     fn default() -> Self {
         Self {
-            root_certs: RootCerts::WebPki,
+            root_certs: if cfg!(feature = "platform-verifier") {
+                RootCerts::PlatformVerifier
+            } else {
+                RootCerts::WebPki
+            },
+            crypto: None,
             proxy: true,
         }
     }
@@ -89,11 +96,23 @@ impl AgentBuilder {
         })
     }
 
+    /// The cryptography of rustls, by aws-lc-rs for example. Unless set, it is ring's, or, without the feature `rustls`, the
+    /// one that is installed for the process.
+    ///
+    /// As the name says, the version of rustls is not part of what stays the same within a major version of this crate.
+    #[must_use]
+    pub fn unversioned_crypto_provider(self, provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            crypto: Some(provider),
+            ..self
+        }
+    }
+
     /// The agent.
     ///
     /// # Errors
     ///
-    /// When a proxy variable can't be read.
+    /// When a proxy variable can't be read, or there is no cryptography for TLS.
     pub fn build(self) -> Result<Agent, BuildError> {
         Ok(self.config()?.build().new_agent())
     }
@@ -103,18 +122,19 @@ impl AgentBuilder {
     ///
     /// # Errors
     ///
-    /// When a proxy variable can't be read.
+    /// When a proxy variable can't be read, or there is no cryptography for TLS.
     pub fn config(self) -> Result<ConfigBuilder<AgentScope>, BuildError> {
         let proxy = if self.proxy {
             proxy::of_variables(|name| env::var_os(name))?
         } else {
             None
         };
-        let provider = rustls::crypto::ring::default_provider();
+        let crypto = self.crypto.or_else(usual_crypto);
+        let crypto = crypto.ok_or(BuildError::Crypto)?;
         let tls_config = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             // Named, so that another crate's choice for the whole process doesn't matter.
-            .unversioned_rustls_crypto_provider(Arc::new(provider))
+            .unversioned_rustls_crypto_provider(crypto)
             .root_certs(self.root_certs)
             .build();
         let config = Agent::config_builder()
@@ -133,4 +153,15 @@ impl AgentBuilder {
             config.proxy(None)
         })
     }
+}
+
+#[cfg(feature = "rustls")]
+#[expect(clippy::unnecessary_wraps, reason = "there may be none without ring")]
+fn usual_crypto() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::ring::default_provider()))
+}
+
+#[cfg(not(feature = "rustls"))]
+fn usual_crypto() -> Option<Arc<CryptoProvider>> {
+    CryptoProvider::get_default().cloned()
 }

@@ -15,7 +15,7 @@ use crate::provider::TokenProvider;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 ///
-/// `A` says which agent is used; there is no need to name it. Without the feature `rustls` there is no bundled one, and
+/// `A` says which agent is used; there is no need to name it. Without a feature of rustls there is no bundled one, and
 /// nothing to build before [`agent`](Self::agent).
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenProviderBuilder<A = BundledAgent> {
@@ -42,8 +42,9 @@ impl TokenProviderBuilder {
     ///
     /// # Errors
     ///
-    /// When the policy's figures don't fit together, the timeout is zero, or a proxy variable can't be read.
-    #[cfg(feature = "rustls")]
+    /// When the policy's figures don't fit together, the timeout is zero, a proxy variable can't be read, or there is no
+    /// cryptography for TLS.
+    #[cfg(feature = "rustls-no-provider")]
     pub fn build(self) -> Result<TokenProvider, BuildError> {
         let config = crate::AgentBuilder::default().config()?;
         // Exchanges are days apart: an idle connection would be found dead, after the request was sent.

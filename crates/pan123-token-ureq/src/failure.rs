@@ -31,16 +31,16 @@ pub(crate) fn fetch_error(
 fn is_tls(error: &Error) -> bool {
     match error {
         Error::Tls(_) | Error::TlsRequired => true,
-        #[cfg(feature = "rustls")]
+        #[cfg(feature = "rustls-no-provider")]
         Error::Rustls(_) | Error::Pem(_) => true,
         // What rustls reports while it shakes hands, of a certificate that isn't trusted among others, comes as this. So
         // does a SOCKS proxy that talks nonsense.
-        #[cfg(feature = "rustls")]
+        #[cfg(feature = "rustls-no-provider")]
         Error::Io(error) => {
             let inner = error.get_ref();
             inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
         }
-        #[cfg(not(feature = "rustls"))]
+        #[cfg(not(feature = "rustls-no-provider"))]
         Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
         _ => false,
     }

@@ -77,12 +77,21 @@ fn print_user_info(provider: &TokenProvider) -> Result<(), Box<dyn Error>> {
 //! have in common stands in `pan123-token-provider`. Stores are crates of their own (`pan123-token-file`,
 //! `pan123-token-redis`).
 //!
+//! # Features
+//!
+//! - `rustls` (on by default): `agent()`, with ring's cryptography and Mozilla's root certificates.
+//! - `rustls-no-provider`: the same with the cryptography that `AgentBuilder` is given, or that is installed for the process:
+//!   aws-lc-rs, say.
+//! - `platform-verifier`: `agent()` trusts whom the system trusts (on Linux, `SSL_CERT_FILE` and `SSL_CERT_DIR` count), where
+//!   it isn't given certificates: behind a proxy that inspects TLS, in a company with a CA of its own.
+//! - `tracing`: a provider's events go to `tracing`, too.
+//!
 //! # Secrets in logs
 //!
 //! At TRACE, the log target `ureq_proto::util` of ureq itself dumps headers and bodies, the client secret and the token
 //! among them. Keep that target off.
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "rustls-no-provider")]
 mod agent;
 mod authorization;
 mod builder;
@@ -91,11 +100,11 @@ mod failure;
 mod fetch;
 mod jobs;
 mod provider;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "rustls-no-provider")]
 mod proxy;
 mod watched_body;
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "rustls-no-provider")]
 pub use agent::{AgentBuilder, agent};
 pub use builder::TokenProviderBuilder;
 pub use call_error::CallError;
