@@ -130,9 +130,10 @@ impl Shared {
             _ => Fault::None,
         };
         let is_deaf = || number < self.deaf_below.load(Ordering::SeqCst);
+        let reset = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| self.pump(client, &server, requests, is_deaf));
-            self.pump(&server, client, fault, is_deaf)
+            scope.spawn(|| self.pump(client, &server, requests, is_deaf, &reset));
+            self.pump(&server, client, fault, is_deaf, &reset)
         })
     }
 
@@ -142,9 +143,10 @@ impl Shared {
         mut to: &TcpStream,
         fault: Fault,
         is_deaf: impl Fn() -> bool,
+        reset: &AtomicBool,
     ) -> io::Result<()> {
         let mut buffer = [0; 16 << 10];
-        while !self.stop.load(Ordering::SeqCst) {
+        while !self.stop.load(Ordering::SeqCst) && !reset.load(Ordering::SeqCst) {
             let length = match from.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(length) => length,
@@ -173,15 +175,15 @@ impl Shared {
                     }
                 }
                 Fault::Reset => {
-                    // Closed with no time to linger, a socket sends a reset.
+                    // Closed with no time to linger, a socket sends a reset: once both threads have let go of it.
                     socket2::SockRef::from(to).set_linger(Some(Duration::ZERO))?;
-                    from.shutdown(Shutdown::Both)?;
+                    reset.store(true, Ordering::SeqCst);
                     return Ok(());
                 }
                 Fault::HalfClosed => to.shutdown(Shutdown::Write)?,
             }
         }
-        if fault != Fault::Deaf && !is_deaf() {
+        if fault != Fault::Deaf && !is_deaf() && !reset.load(Ordering::SeqCst) {
             let _ = to.shutdown(Shutdown::Write);
         }
         Ok(())
