@@ -11,6 +11,7 @@ mod failures;
 mod http;
 mod socks;
 mod test_proxy;
+mod tinyproxy;
 mod variables;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
