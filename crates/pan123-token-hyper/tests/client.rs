@@ -34,7 +34,7 @@ async fn get(client: &Client, url: String) -> Result<Response<ClientBody>, BoxEr
     (&mut &*client).call(request).await
 }
 
-fn assert_idle(error: &BoxError) {
+fn assert_idle(error: &impl std::fmt::Display) {
     assert_eq!(error.to_string(), "nothing came or went for 300ms");
 }
 

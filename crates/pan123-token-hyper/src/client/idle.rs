@@ -154,7 +154,7 @@ impl<B> Drop for Pieces<B> {
 }
 
 /// The body of a reply to a call of a [`Client`](crate::Client): as it comes, or an error once nothing has come for the
-/// client's [idle timeout](crate::ClientBuilder::idle_timeout).
+/// client's [idle timeout](crate::ClientBuilder::idle_timeout) (of the kind `TimedOut`), or once the connection is lost.
 pub struct ClientBody {
     body: Incoming,
     activity: Activity,
@@ -176,16 +176,16 @@ impl ClientBody {
 
 impl Body for ClientBody {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             this.waiting = false;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            return Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)));
         }
         if !this.waiting {
             this.waiting = true;
@@ -199,7 +199,7 @@ impl Body for ClientBody {
             ready!(timer.as_mut().poll(context));
             let deadline = activity.deadline();
             if deadline <= Instant::now() {
-                return Poll::Ready(Some(Err(activity.idle().into())));
+                return Poll::Ready(Some(Err(activity.idle())));
             }
             timer.as_mut().reset(deadline);
         }
