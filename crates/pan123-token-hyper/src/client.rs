@@ -41,7 +41,7 @@ const PINGS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(5)];
 ///
 /// Redirects are not followed. Connecting takes at most 10 seconds, in which every address of a name gets its share. 60
 /// seconds without a byte end a call, before the reply and amid it; time in which the caller's own body has nothing to send,
-/// or in which nobody reads the reply, doesn't count. How long a call takes in all isn't bounded: uploads and downloads go
+/// or in which the reply isn't read, doesn't count. How long a call takes in all isn't bounded: uploads and downloads go
 /// on as long as bytes do. An HTTP/2 connection that doesn't answer a ping for 5 seconds is dropped with its calls; a ping is
 /// sent when nothing has come for 15.
 ///
