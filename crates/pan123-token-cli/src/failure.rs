@@ -227,6 +227,7 @@ fn seconds(wait: Duration) -> u64 {
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
         let exit_code = match error.response().map(ResponseError::kind) {
+            None if matches!(error, FetchError::Panicked(_)) => 70,
             None | Some(ErrorKind::Unavailable) => 69,
             Some(ErrorKind::RateLimited) => 75,
             Some(ErrorKind::TooLarge | ErrorKind::Malformed | ErrorKind::NotApi) => 76,
@@ -275,5 +276,16 @@ impl From<Renewal> for Failure {
             // One that this version doesn't know.
             _ => Self::new(70, "internal", failure),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_panics_is_an_internal_error() {
+        let failure = Failure::from(FetchError::Panicked("why".into()));
+        assert_eq!((failure.exit_code, failure.kind), (70, "internal"));
     }
 }
