@@ -1,5 +1,7 @@
 //! What may be read and trusted: certificates, secrets in files, plain http, proxies.
 
+#[cfg(all(target_os = "linux", feature = "platform-verifier"))]
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -59,6 +61,31 @@ fn certificates_may_be_in_a_file_that_the_environment_names() {
     let said = get("PAN123_STORE_CA_FILE");
     assert_eq!(said.exit, 69, "{}", said.stderr);
     assert!(said.one_line().starts_with("TLS failed"));
+}
+
+#[cfg(all(target_os = "linux", feature = "platform-verifier"))]
+#[test]
+fn certificates_that_the_system_trusts_are_trusted() {
+    let emulator = Emulator::builder().tls().start().unwrap();
+    let ca = file("system-ca.pem", emulator.ca_pem().unwrap().as_bytes());
+    let other = Emulator::builder().tls().start().unwrap();
+    let other_ca = file("system-other-ca.pem", other.ca_pem().unwrap().as_bytes());
+    let get = |system: &Path, arguments: &[&str]| {
+        let mut get = command(&["get", "--base-url", &emulator.url()]);
+        get.args(arguments)
+            .env("PAN123_CLIENT_ID", CLIENT_ID)
+            .env("PAN123_CLIENT_SECRET", CLIENT_SECRET)
+            .env("SSL_CERT_FILE", system);
+        run(&mut get)
+    };
+    let said = get(&ca, &[]);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    let said = get(&other_ca, &[]);
+    assert_eq!(said.exit, 69, "{}", said.stderr);
+    assert!(said.one_line().starts_with("TLS failed"));
+    // A file that is named to the command stands before the system's.
+    let said = get(&ca, &["--ca-file", other_ca.to_str().unwrap()]);
+    assert_eq!(said.exit, 69, "{}", said.stderr);
 }
 
 #[test]
