@@ -170,10 +170,10 @@ mod interleavings;
 mod job;
 mod jobs;
 mod live;
-#[cfg(feature = "tokio")]
-pub mod on_tokio;
 #[cfg_attr(not(feature = "metrics"), path = "no_metrics.rs")]
 mod metrics;
+#[cfg(feature = "tokio")]
+pub mod on_tokio;
 mod provider;
 mod proxy_variables;
 mod settings;

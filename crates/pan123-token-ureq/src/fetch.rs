@@ -75,16 +75,25 @@ pub fn fetch(
 
     let (head, body) = response.into_parts();
     let mut bytes = Wiped::with_capacity(MAX_RESPONSE_BYTES + 1);
-    let read = body
-        .into_reader()
-        .take(MAX_RESPONSE_BYTES as u64 + 1)
-        .read_to_end(&mut bytes);
+    let read = read_to_end(body.into_reader(), &mut bytes);
     let response = Response::from_parts(head, bytes);
     match read {
-        Ok(_) => Ok(operation.parse_response(&response)?),
+        Ok(()) => Ok(operation.parse_response(&response)?),
         Err(error) => Err(operation
             .parse_broken_off(&response)
             .map_or_else(|| failed(error.into()), FetchError::Response)),
+    }
+}
+
+/// Reads 64 KiB and one byte at the most: in steps, since what is read into is zeroed first, and a grant fits into one.
+fn read_to_end(mut reader: impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
+    const STEP: usize = 1024;
+    loop {
+        let step = STEP.min(MAX_RESPONSE_BYTES + 1 - bytes.len());
+        let read = reader.by_ref().take(step as u64).read_to_end(bytes)?;
+        if read < step || bytes.len() > MAX_RESPONSE_BYTES {
+            return Ok(());
+        }
     }
 }
 
