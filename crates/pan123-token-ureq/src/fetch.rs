@@ -113,3 +113,30 @@ impl Read for Watched<'_> {
         self.bytes.read(buffer)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_more_than_64_kib_is_read_and_the_buffer_does_not_grow() {
+        for (length, read) in [
+            (0, 0),
+            (1_023, 1_023),
+            (1_024, 1_024),
+            (1_025, 1_025),
+            (65_536, 65_536),
+            (65_537, 65_537),
+            (65_538, 65_537),
+            (200_000, 65_537),
+        ] {
+            let body = vec![b'x'; length];
+            let mut bytes = Vec::with_capacity(MAX_RESPONSE_BYTES + 1);
+            let room = bytes.capacity();
+            read_to_end(&*body, &mut bytes).unwrap();
+            assert_eq!(bytes, body[..read], "{length}");
+            assert_eq!(bytes.capacity(), room, "{length}");
+        }
+    }
+}
