@@ -250,6 +250,12 @@ impl Account {
             self.failed(end, now);
             return (end, None);
         }
+        // What was known of it before counts no more: its age begins anew.
+        self.lives.remove(&token);
+        for forced in &forced {
+            let forced = *forced;
+            self.learn(token, Life { forced, ..came });
+        }
         self.rejected.retain(|it| *it != token);
         if !confirmed {
             self.suspects.retain(|it| *it != token);

@@ -188,7 +188,9 @@ impl Account {
     ) -> Option<(TokenId, &'static str)> {
         let token = token_id(&stored.record.token);
         let life = Life::of_stored(stored, asked);
-        if stored.record.suspect && !self.suspects.contains(&token) {
+        let usable = life.is_usable_at(now, &self.policy);
+        // A cache passes over a record that has expired, whatever it says.
+        if usable && stored.record.suspect && !self.suspects.contains(&token) {
             self.suspects.push(token);
             if self.suspects.len() > 64 {
                 self.suspects.remove(0);
@@ -199,9 +201,18 @@ impl Account {
             // The same token with a later expiry is a success.
             self.renewed();
         }
+        let lives = self.lives_of(token);
+        let confirmed = self.held == Some(token)
+            && usable
+            && self.is_surely_usable(token, now)
+            && lives
+                .iter()
+                .all(|it| life.forced > it.forced && life.expires_at >= it.expires_at);
+        if confirmed {
+            // A forced renewal of another process brought it again: its age begins anew for the whole fleet.
+            self.lives.remove(&token);
+        }
         self.learn(token, life);
-        let policy = &self.policy;
-        let usable = life.is_usable_at(now, policy);
         let other = |unsaved: &Unsaved| unsaved.token != token || renewed_elsewhere;
         if usable && self.unsaved.as_ref().is_some_and(other) {
             self.unsaved = None;

@@ -231,10 +231,13 @@ impl Account {
             format!("after many failures, the waits are only {mean:?} on average")
         })?;
         let floor = self.policy.min_interval.max(self.policy.refused_base);
-        let alike = gaps.windows(4).any(|four| {
-            let alike = |gap: &Duration| gap.abs_diff(four[0]) < MILLISECOND;
-            four[0] > floor + MILLISECOND * 20 && four.iter().all(alike)
-        });
+        // Without room between them there is no jitter.
+        let jitters = least > floor + MILLISECOND * 20;
+        let alike = jitters
+            && gaps.windows(4).any(|four| {
+                let alike = |gap: &Duration| gap.abs_diff(four[0]) < MILLISECOND;
+                four[0] > floor + MILLISECOND * 20 && four.iter().all(alike)
+            });
         ensure(!alike, 4, "jitter-spreads-retries", || {
             format!("the waits are alike: {gaps:?}")
         })
