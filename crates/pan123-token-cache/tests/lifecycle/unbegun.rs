@@ -36,7 +36,7 @@ fn leases_that_come_too_late_for_fetches_that_were_not_begun_are_counted() {
         host.cache.unbegun(action);
         host.pass(MINUTE);
     }
-    // The second lease in a row that was no use: this host does without the store.
+    // The second consecutive lease that was no use: this host does without the store.
     let _ = host.ticket();
     let told = host.events();
     assert!(
