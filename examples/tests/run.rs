@@ -1,9 +1,13 @@
 //! Each example, as a user would run it, against the emulator.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+use pan123_token_support::redis_server::RedisServer;
 
 fn command(program: &str, emulator: &Emulator, secret: &str) -> Command {
     let mut command = Command::new(program);
@@ -140,4 +144,139 @@ fn restic_like() {
 
     command.env("PAN123_UPLOAD_HOST", "https://upload.example");
     assert!(output(&mut command).contains("no upload host to trust"));
+}
+
+/// The README's programs.
+const README: [&str; 3] = [
+    env!("CARGO_BIN_EXE_blocking_ureq"),
+    env!("CARGO_BIN_EXE_tokio_hyper"),
+    env!("CARGO_BIN_EXE_tokio_reqwest"),
+];
+
+/// Its file store lies in this folder.
+fn at_home(program: &str, emulator: &Emulator, secret: &str, home: &Path) -> Command {
+    let mut command = command(program, emulator, secret);
+    command.env("XDG_STATE_HOME", home);
+    command
+}
+
+#[test]
+fn the_readmes_programs_share_a_token() {
+    let emulator = Emulator::builder().start().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    for program in README {
+        let text = output(&mut at_home(program, &emulator, CLIENT_SECRET, home.path()));
+        assert!(text.contains("\"code\":0"), "{program}: {text}");
+    }
+    assert_eq!(emulator.token_requests(), 1);
+}
+
+/// The last line on stderr of a program that fails.
+#[track_caller]
+fn last_error(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    errors.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn the_readmes_programs_say_what_to_do_about_an_error() {
+    let emulator = Emulator::builder().start().unwrap();
+    for program in README {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = at_home(program, &emulator, "not-the-secret", home.path());
+        let line = last_error(&mut command);
+        assert!(line.contains("check the client ID and secret"), "{line}");
+        assert!(!line.contains("not-the-secret"), "{line}");
+
+        // No server listens there.
+        let nowhere = command.env("PAN123_BASE_URL", "http://127.0.0.1:9");
+        let line = last_error(nowhere);
+        assert!(line.contains("check the network"), "{line}");
+
+        let line = last_error(command.env("PAN123_BASE_URL", "http://example.com"));
+        assert!(line.contains("https"), "{line}");
+
+        command.env("PAN123_BASE_URL", emulator.url());
+        let line = last_error(command.env_remove("PAN123_CLIENT_ID"));
+        assert!(line.contains("PAN123_CLIENT_ID is not set"), "{line}");
+    }
+}
+
+#[test]
+fn own_store() {
+    let program = env!("CARGO_BIN_EXE_own_store");
+    let emulator = Emulator::builder().start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(program, &emulator, CLIENT_SECRET);
+    command.env("PAN123_DATABASE", folder.path().join("program.db"));
+    let first = output(&mut command);
+    assert!(first.contains("a token until 2"), "{first}");
+    assert_eq!(output(command.arg("--async")), first);
+    assert_eq!(emulator.token_requests(), 1);
+}
+
+/// The service's reply to this request.
+#[cfg(unix)]
+fn ask(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
+#[test]
+#[cfg(unix)]
+fn axum_service() {
+    let program = env!("CARGO_BIN_EXE_axum_service");
+    let emulator = Emulator::builder().start().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let mut command = at_home(program, &emulator, CLIENT_SECRET, home.path());
+    let command = command.env("LISTEN", "127.0.0.1:0");
+    let mut service = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(service.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let address = line.strip_prefix("http://").unwrap();
+
+    assert!(ask(address, "/ready").contains("200 OK"));
+    let reply = ask(address, "/user");
+    assert!(reply.contains("\"code\":0"), "{reply}");
+
+    let pid = service.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(lines.next().unwrap().unwrap(), "ended");
+    assert!(service.wait().unwrap().success());
+    assert_eq!(emulator.token_requests(), 1);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet() {
+    let program = env!("CARGO_BIN_EXE_fleet");
+    let emulator = Emulator::builder().start().unwrap();
+    let redis = RedisServer::start();
+    // Two hosts, that is, two homes.
+    for _ in 0..2 {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = at_home(program, &emulator, CLIENT_SECRET, home.path());
+        let text = output(command.env("PAN123_TOKEN_STORE", redis.url()));
+        assert!(text.contains("\"code\":0"), "{text}");
+    }
+    assert_eq!(emulator.token_requests(), 1);
 }
