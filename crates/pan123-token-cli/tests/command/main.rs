@@ -12,6 +12,7 @@ mod emulator;
 mod get;
 mod process;
 mod processes;
+mod readme;
 mod signals;
 mod status;
 mod store;
