@@ -1,14 +1,20 @@
 //! Keeps the access token of the 123pan open platform in a file, for all processes of a host.
 //!
-//! ```
-//! use pan123_token_cache::{StoreKey, TokenStore};
-//! use pan123_token_file::FileStore;
+//! ```no_run
+//! use std::error::Error;
+//! use std::sync::Arc;
 //!
-//! let store = FileStore::in_dir("target/a-folder-that-is-not-there")
-//!     .on_problem(|problem| eprintln!("{problem}"));
-//! let key = StoreKey::new(&"https://open-api.123pan.com".parse()?, "my-client-id");
-//! assert_eq!(store.load(key)?, None);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! use pan123_token_file::FileStore;
+//! use pan123_token_ureq::{TokenProvider, credentials_from_env};
+//!
+//! /// One for the whole program; its clones share the token.
+//! fn provider() -> Result<TokenProvider, Box<dyn Error>> {
+//!     // A file that can't be used counts as absent, and is reported once.
+//!     let store = FileStore::new()?.on_problem(|problem| eprintln!("{problem}"));
+//!     Ok(TokenProvider::builder(credentials_from_env()?)
+//!         .store(Arc::new(store))
+//!         .build()?)
+//! }
 //! ```
 //!
 //! [`FileStore`] is a [`TokenStore`](pan123_token_cache::TokenStore): give it to an adapter's provider, or to a driver of
@@ -127,3 +133,8 @@ pub use store::FileStore;
 
 // The crate whose types our signatures name.
 pub use pan123_token_cache;
+
+/// Compiles the README's program.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,16 +1,21 @@
 //! Keeps the access token of the 123pan open platform in Redis, shared by all hosts of a fleet.
 //!
 //! ```no_run
+//! use std::error::Error;
 //! use std::sync::Arc;
 //!
-//! use pan123_token_cache::pan123_token::{Credentials, GetAccessToken};
-//! use pan123_token_cache::{StoreKey, StoreSession};
 //! use pan123_token_redis::RedisStore;
+//! use pan123_token_ureq::{TokenProvider, credentials_from_env};
 //!
-//! let store = RedisStore::new("rediss://pan123:password@redis.example:6379/0")?;
-//! let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
-//! let session = StoreSession::new(Arc::new(store), StoreKey::of(&operation));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! /// One for the whole program; its clones share the token.
+//! fn provider() -> Result<TokenProvider, Box<dyn Error>> {
+//!     // rediss://user:password@redis.example:6380/0
+//!     let url = std::env::var("PAN123_TOKEN_STORE").map_err(|_| "set PAN123_TOKEN_STORE")?;
+//!     let store = RedisStore::new(&url)?;
+//!     Ok(TokenProvider::builder(credentials_from_env()?)
+//!         .store(Arc::new(store))
+//!         .build()?)
+//! }
 //! ```
 //!
 //! [`RedisStore`] is a [`TokenStore`](pan123_token_cache::TokenStore): give it to an adapter's provider, or to a driver of
@@ -87,3 +92,8 @@ pub use url::RedisUrlError;
 
 // The crate whose trait this implements.
 pub use pan123_token_cache;
+
+/// Compiles the README's program.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

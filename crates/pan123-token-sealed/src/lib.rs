@@ -74,3 +74,8 @@ pub use store::SealedStore;
 
 // The crate whose types our signatures name.
 pub use pan123_token_cache;
+
+/// Compiles the README's program.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
