@@ -1,42 +1,5 @@
 //! What every provider of the 123pan open platform's access token has in common, whatever its runtime and its HTTP client.
 //!
-//! # In scope
-//!
-//! [`Provider`] puts the state machine of `pan123-token-cache` behind one lock and serves many callers from it: it says what
-//! a [`Caller`] does next, hands out [`Job`]s that carry out what is due, publishes the token for those who only read it,
-//! and delivers events. [`Settings`], [`BuildError`] and [`ProxyVariables`] are what its adapters' builders have in common.
-//!
-//! # Out of scope
-//!
-//! No runtime, no thread, no timer, no HTTP client and no clock: those are an adapter's. `pan123-token-hyper`,
-//! `pan123-token-reqwest` and `pan123-token-ureq` are adapters that are ready to use; what the first two have in common on
-//! tokio stands here, behind a feature. Every rule of the token's life (when to renew, how long to hold
-//! back) is the lifecycle's.
-//!
-//! # What an adapter brings
-//!
-//! - A way to carry out an exchange: one HTTP client.
-//! - A way to start a [`Job`]: a task, or a thread. In it, [`Job::next`] gives one [`Work`] after the other.
-//! - A way to wait until a [`Waker`](std::task::Waker) is woken or a time has passed, and to say how long a call has lasted.
-//! - A [`Clock`](pan123_token_cache::Clock).
-//!
-//! ```text
-//!  token() ──► Provider::fresh ──yes──► the token
-//!                   │ no
-//!                   ▼
-//!  ┌──────► Caller::turn ──Done──► the token, or why there is none
-//!  │          │       │
-//!  │        Start    Wait ── until woken, or so long ──┐
-//!  │          │                                        │
-//!  └──────────┴────────────────────────────────────────┘
-//!             │ job
-//!             ▼
-//!  ┌──────► Job::next ──None──► end
-//!  │          │
-//!  │        Work: an exchange or a call to the store, which reports how it ended
-//!  └──────────┘
-//! ```
-//!
 //! # A whole adapter
 //!
 //! On threads, with a store that blocks:
@@ -117,6 +80,43 @@
 //! assert_eq!(provider.token()?.secret(), "a.b.c");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What an adapter brings
+//!
+//! - A way to carry out an exchange: one HTTP client.
+//! - A way to start a [`Job`]: a task, or a thread. In it, [`Job::next`] gives one [`Work`] after the other.
+//! - A way to wait until a [`Waker`](std::task::Waker) is woken or a time has passed, and to say how long a call has lasted.
+//! - A [`Clock`](pan123_token_cache::Clock).
+//!
+//! ```text
+//!  token() ──► Provider::fresh ──yes──► the token
+//!                   │ no
+//!                   ▼
+//!  ┌──────► Caller::turn ──Done──► the token, or why there is none
+//!  │          │       │
+//!  │        Start    Wait ── until woken, or so long ──┐
+//!  │          │                                        │
+//!  └──────────┴────────────────────────────────────────┘
+//!             │ job
+//!             ▼
+//!  ┌──────► Job::next ──None──► end
+//!  │          │
+//!  │        Work: an exchange or a call to the store, which reports how it ended
+//!  └──────────┘
+//! ```
+//!
+//! # In scope
+//!
+//! [`Provider`] puts the state machine of `pan123-token-cache` behind one lock and serves many callers from it: it says what
+//! a [`Caller`] does next, hands out [`Job`]s that carry out what is due, publishes the token for those who only read it,
+//! and delivers events. [`Settings`], [`BuildError`] and [`ProxyVariables`] are what its adapters' builders have in common.
+//!
+//! # Out of scope
+//!
+//! No runtime, no thread, no timer, no HTTP client and no clock: those are an adapter's. `pan123-token-hyper`,
+//! `pan123-token-reqwest` and `pan123-token-ureq` are adapters that are ready to use; what the first two have in common on
+//! tokio stands here, behind a feature. Every rule of the token's life (when to renew, how long to hold
+//! back) is the lifecycle's.
 //!
 //! # Runtimes that end or fall asleep
 //!

@@ -1,27 +1,36 @@
 //! The access token of the 123pan open platform, with [reqwest] and tokio (async).
 //!
 //! ```no_run
-//! use pan123_token_reqwest::{TokenProvider, credentials_from_env, reqwest};
+//! use std::error::Error;
+//! use std::process::ExitCode;
+//!
+//! use pan123_token_reqwest::reqwest::{Client, redirect::Policy};
+//! use pan123_token_reqwest::{TokenProvider, credentials_from_env};
 //!
 //! #[tokio::main]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // Of PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One for the whole program; clones share the token.
+//! async fn main() -> ExitCode {
+//!     match run().await {
+//!         Ok(()) => ExitCode::SUCCESS,
+//!         Err(error) => {
+//!             eprintln!("{error}");
+//!             ExitCode::FAILURE
+//!         }
+//!     }
+//! }
+//!
+//! async fn run() -> Result<(), Box<dyn Error>> {
+//!     // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One provider for the whole program: its clones share the token.
 //!     let provider = TokenProvider::builder(credentials_from_env()?)
-//!         .on_event(|event| eprintln!("{event:?}"))
+//!         .on_event(|event| eprintln!("{event}"))
 //!         .build()?;
-//!     let client = reqwest::Client::builder()
-//!         .redirect(reqwest::redirect::Policy::none())
-//!         .build()?;
+//!     // `send` takes no client that follows redirects.
+//!     let client = Client::builder().redirect(Policy::none()).build()?;
 //!
 //!     // The token is fetched with the first call, and from then on renewed beside the calls. A call that was refused
 //!     // because of its token is sent once more with another.
 //!     let request = client.get("https://open-api.123pan.com/api/v1/user/info");
 //!     let response = provider.send(request).await?;
 //!     println!("{}", response.text().await?);
-//!
-//!     // Or by hand.
-//!     let token = provider.token().await?;
-//!     println!("good until {}", token.expires_at());
 //!     Ok(())
 //! }
 //! ```
