@@ -20,7 +20,7 @@ impl SqliteStore {
     /// Opens the database, and makes the tables.
     pub fn open(path: &Path) -> rusqlite::Result<Self> {
         let db = Connection::open(path)?;
-        // Less than the 3 s that a call to a store may take.
+        // Less than the 2.5 s that a call to a store may take.
         db.busy_timeout(Duration::from_secs(2))?;
         db.execute_batch(
             "CREATE TABLE IF NOT EXISTS token (key TEXT PRIMARY KEY, record TEXT NOT NULL);
