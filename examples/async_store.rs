@@ -39,9 +39,9 @@ impl DatabaseThread {
             // The asker may be gone.
             let _ = answer.send(call(db));
         });
-        let gone = |_| StoreError::new("the database's thread has ended");
-        self.0.send(call).await.map_err(|_| gone(()))?;
-        answered.await.map_err(|_| gone(()))?
+        let gone = || StoreError::new("the database's thread has ended");
+        self.0.send(call).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
     }
 }
 

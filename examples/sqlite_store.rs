@@ -1,4 +1,4 @@
-//! A store of one's own: a database that the program has anyway (SQLite), which several processes have open. The suite
+//! A store of one's own: a database that the program has anyway (`SQLite`), which several processes have open. The suite
 //! `pan123_token_cache::testing::conformance` checks it in this package's tests.
 
 use std::path::Path;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pan123_token_reqwest::reqwest::{Client, redirect::Policy};
-use pan123_token_reqwest::{
-    BaseUrl, Credentials, Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored,
-    TokenProvider, TokenStore,
+use pan123_token_reqwest::store::{
+    Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore,
 };
+use pan123_token_reqwest::{BaseUrl, Credentials, TokenProvider};
 use rusqlite::{Connection, OptionalExtension, Result as Sqlite};
 
 type BoxError = Box<dyn std::error::Error>;

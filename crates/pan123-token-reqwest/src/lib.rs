@@ -86,24 +86,33 @@ mod send;
 
 pub use builder::TokenProviderBuilder;
 pub use fetch::fetch;
-pub use pan123_token_provider::on_tokio::TokioClock;
-pub use pan123_token_provider::{EnvironmentError, credentials_from_env};
 pub use provider::TokenProvider;
 pub use send::SendError;
 
+// What most programs name. All the rest is found in the crates themselves.
 pub use pan123_token::{
-    self, AccessToken, AccessTokenError, BaseUrl, BaseUrlError, Cause, Credentials,
-    CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
-    MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, ResponseError, http, time,
-    token_rejected,
+    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, OffsetDateTime,
+    ResponseError, http,
 };
-// The life of a token: its figures, its time, its errors and events, and what a store must do.
-pub use pan123_token_cache::{
-    self, AsyncTokenStore, Clock, Event, Failure, Lease, Moment, Owner, PolicyError, Record,
-    RecordError, Rejection, RenewalPolicy, Saved, StoreError, StoreKey, Stored, SystemClock,
-    TokenError, TokenStore,
-};
+pub use pan123_token_cache::{self, Event, Failure, Rejection, RenewalPolicy, TokenError};
+pub use pan123_token_provider::{EnvironmentError, credentials_from_env};
+// The client, in the version that `send` takes.
 pub use reqwest;
+
+/// For a store of one's own: what it must do, and what it keeps.
+pub mod store {
+    pub use pan123_token::Fingerprint;
+    pub use pan123_token_cache::{
+        AsyncTokenStore, FallbackStore, Lease, LeaseRecord, Owner, Record, RecordError, Saved,
+        StoreError, StoreKey, Stored, TokenStore,
+    };
+}
+
+/// What a provider tells the time by, where a program sets that.
+pub mod clock {
+    pub use pan123_token_cache::{Clock, Moment, SystemClock};
+    pub use pan123_token_provider::on_tokio::TokioClock;
+}
 
 /// Compiles the README's program.
 #[cfg(doctest)]

@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 use pan123_token_cache::testing::ManualClock;
+use pan123_token_reqwest::clock::Moment;
 use pan123_token_reqwest::reqwest::{Client, redirect::Policy};
-use pan123_token_reqwest::{Credentials, Event, Moment, TokenProvider, TokenProviderBuilder};
+use pan123_token_reqwest::{Credentials, Event, TokenProvider, TokenProviderBuilder};
 
 /// Older than any token must be to be replaced once it was rejected.
 const HOUR: Duration = Duration::from_secs(3600);

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use pan123_emulator::{Emulator, Fault};
 use pan123_token_cache::Blocking;
 use pan123_token_cache::testing::MemoryStore;
-use pan123_token_reqwest::{AccessToken, SystemClock, TokenProvider, TokenProviderBuilder};
+use pan123_token_reqwest::clock::SystemClock;
+use pan123_token_reqwest::{AccessToken, TokenProvider, TokenProviderBuilder};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{builder, client, clock};
