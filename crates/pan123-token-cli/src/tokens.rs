@@ -8,11 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use pan123_token_cache::LeaseRecord;
 use pan123_token_ureq::http::header::DATE;
 use pan123_token_ureq::http::{Request, Response};
+use pan123_token_ureq::store::TokenStore;
 use pan123_token_ureq::ureq::middleware::MiddlewareNext;
 use pan123_token_ureq::ureq::{Body, Error as UreqError, SendBody};
 use pan123_token_ureq::{
     AccessToken, AgentBuilder, BaseUrl, Credentials, Event, Failure as Renewal, OffsetDateTime,
-    RenewalPolicy, TokenError, TokenProvider, TokenStore,
+    RenewalPolicy, TokenError, TokenProvider,
 };
 
 use crate::arguments::Place;

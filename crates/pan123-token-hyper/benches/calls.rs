@@ -19,10 +19,12 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use http_body_util::BodyExt;
+use pan123_token_hyper::clock::SystemClock;
 use pan123_token_hyper::http::{Request, Response};
+use pan123_token_hyper::pan123_token::MAX_RESPONSE_BYTES;
+use pan123_token_hyper::service::Service;
 use pan123_token_hyper::{
-    AuthorizationLayer, Bytes, Credentials, Full, GetAccessToken, MAX_RESPONSE_BYTES, Service,
-    SystemClock, TokenProvider, fetch,
+    AuthorizationLayer, Bytes, Credentials, Full, GetAccessToken, TokenProvider, fetch,
 };
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};

@@ -13,9 +13,10 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::AuthorizationError;
 use crate::call::{until_ready, unwatched};
 use crate::provider::TokenProvider;
-use crate::{AuthorizationError, BoxError};
+use crate::service::BoxError;
 
 /// Puts the token of a provider on API calls, and reports to it when one was refused because of its token.
 ///

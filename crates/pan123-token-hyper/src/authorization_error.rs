@@ -6,7 +6,7 @@ use std::fmt;
 use pan123_token_cache::TokenError;
 use pan123_token_provider::ErrorLine;
 
-use crate::BoxError;
+use crate::service::BoxError;
 
 /// Why an API call brought no reply. `Display` is one line that says it all; `source()` leads to every cause.
 #[derive(Debug)]

@@ -15,9 +15,9 @@ use pan123_token_provider::{BuildError, Settings};
 use tokio::runtime::Handle;
 use tower_service::Service;
 
-use crate::BoxError;
 use crate::exchange::Cloned;
 use crate::provider::TokenProvider;
+use crate::service::BoxError;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 ///

@@ -8,7 +8,8 @@ use pan123_token::{AccessToken, Authorization, RejectionWatch};
 use pan123_token_provider::WatchedBody;
 use tower_service::Service;
 
-use crate::{AuthorizationError, BoxError, TokenProvider};
+use crate::service::BoxError;
+use crate::{AuthorizationError, TokenProvider};
 
 type Reply<R> = Result<Response<WatchedBody<R>>, AuthorizationError>;
 

@@ -23,7 +23,7 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use tower_service::Service;
 
-use crate::BoxError;
+use crate::service::BoxError;
 use connect::{BoxFuture, Connector};
 pub use idle::ClientBody;
 use idle::{Activity, Upload};

@@ -11,7 +11,8 @@ use pan123_token::http::{Request, Response};
 use pan123_token_provider::on_tokio::{Exchanger, Exchanging};
 use tower_service::Service;
 
-use crate::{BoxError, fetch};
+use crate::fetch;
+use crate::service::BoxError;
 
 /// A service need not be `Sync`: each exchange gets a clone of its own.
 pub(crate) struct Cloned<S>(pub(crate) Mutex<S>);

@@ -11,8 +11,8 @@ use pan123_token::{FetchError, GetAccessToken, Grant};
 use pan123_token_provider::on_tokio::exchange_within;
 use tower_service::Service;
 
-use crate::BoxError;
 use crate::failure::fetch_error;
+use crate::service::BoxError;
 
 /// Gets an access token: one request, one reply.
 ///

@@ -1,45 +1,38 @@
 //! The access token of the 123pan open platform, with [hyper](https://hyper.rs) 1 and tokio (async).
-//!
-//! # In scope
-//!
-//! [`TokenProvider`] gets the token when it is first asked for, keeps it, renews it in time, shares it through a
-//! [`TokenStore`], and replaces it once it was rejected. [`TokenProvider::call`] carries out an API call with it, and
-//! [`AuthorizationLayer`] is the same as a tower layer: they put it on calls of the API, and nowhere else. [`fetch`](fetch()) carries out a single exchange and keeps nothing. All of them go with any
-//! [`tower_service::Service`] that takes an HTTP request: hyper's client, a tower stack, an `axum::Router` in a test.
-//! `client` is one that is ready to use: rustls, no redirects.
-//!
-//! # Out of scope
-//!
-//! Building the request and judging the reply is up to the core (`pan123-token`), and so is which server may see the
-//! token. Every rule of the token's life (when to renew, how long to wait, what to do about a rejected token) is the
-//! lifecycle's (`pan123-token-cache`). What a user must touch of either is re-exported here.
 #![cfg_attr(
     feature = "rustls",
     doc = r#"
-# A program
-
 ```no_run
+use std::error::Error;
+use std::process::ExitCode;
+
 use http_body_util::BodyExt;
 use pan123_token_hyper::http::Request;
 use pan123_token_hyper::{TokenProvider, client, credentials_from_env};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET.
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One provider for the whole program: its clones share the token.
     let provider = TokenProvider::builder(credentials_from_env()?)
-        .on_event(|event| eprintln!("{event:?}"))
+        .on_event(|event| eprintln!("{event}"))
         .build()?;
     let client = client()?;
 
-    // The token is fetched with the first call, and from then on renewed beside the calls. A call that was refused because
-    // of its token is sent once more with another.
+    // The token is fetched with the first call, and from then on renewed beside the calls. A call that was refused
+    // because of its token is sent once more with another.
     let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(String::new())?;
     let response = provider.call(&client, request).await?;
     println!("{:?}", response.into_body().collect().await?.to_bytes());
-
-    // Or by hand.
-    let token = provider.token().await?;
-    println!("good until {}", token.expires_at());
     Ok(())
 }
 ```
@@ -63,10 +56,19 @@ let response = api.oneshot(request).await?;
 ```
 "#
 )]
+//! # Concepts
+//!
+//! [`TokenProvider`] gets the token when it is first asked for, keeps it, renews it in time, shares it through a
+//! [`TokenStore`](store::TokenStore), and replaces it once it was rejected. [`TokenProvider::call`] carries out an API call with it, and
+//! [`AuthorizationLayer`] is the same as a tower layer: they put it on calls of the API, and nowhere else. [`fetch`](fetch())
+//! carries out a single exchange and keeps nothing. All of them go with any [`tower_service::Service`] that takes an HTTP
+//! request: hyper's client, a tower stack, an `axum::Router` in a test.
+//! `client` is one that is ready to use: rustls, no redirects.
+//!
 //! # In a test
 //!
 //! A service in the same process stands for the platform, and tokio's paused time for the weeks: the provider goes by
-//! [`TokioClock`] unless it is given another.
+//! [`TokioClock`](clock::TokioClock) unless it is given another.
 //!
 //! ```
 //! use std::time::Duration;
@@ -113,6 +115,12 @@ let response = api.oneshot(request).await?;
 //! A program that ends right after it got a token should [flush](TokenProvider::flush) the provider before, where there is a
 //! store: so the lease is released, too.
 //!
+//! # Scope
+//!
+//! Building the request and classifying the reply is up to the core (`pan123-token`), and so is which server may see the
+//! token. Every rule of the token's life (when to renew, how long to wait, what to do about a rejected token) is the
+//! lifecycle's (`pan123-token-cache`). What a user must touch of either is re-exported here.
+//!
 //! # Features
 //!
 //! - `rustls` (on by default): the bundled client, with ring's cryptography. Without this and the next, this crate needs no
@@ -136,36 +144,53 @@ mod failure;
 mod fetch;
 mod provider;
 
-pub use authorization::{AuthorizationFuture, AuthorizationLayer, AuthorizationService};
+pub use authorization::AuthorizationLayer;
 pub use authorization_error::AuthorizationError;
-pub use builder::{BundledClient, OwnClient, TokenProviderBuilder};
+pub use builder::TokenProviderBuilder;
 #[cfg(feature = "rustls-no-provider")]
-pub use client::{Client, ClientBody, ClientBuilder, client};
+pub use client::{Client, client};
 pub use fetch::fetch;
-pub use pan123_token::{
-    self, AccessToken, AccessTokenError, Authorization, Authorized, BaseUrl, BaseUrlError, Cause,
-    Credentials, CredentialsError, ErrorKind, FetchError, Fingerprint, GetAccessToken, Grant,
-    MAX_REJECTION_BYTES, MAX_RESPONSE_BYTES, OffsetDateTime, Origins, RejectionWatch,
-    ResponseError, http, time, token_rejected,
-};
-pub use pan123_token_provider::on_tokio::TokioClock;
-pub use pan123_token_provider::{BuildError, EnvironmentError, WatchedBody, credentials_from_env};
 pub use provider::TokenProvider;
 
-// The life of a token: its figures, its time, its errors and events, and what a store must do.
-pub use pan123_token_cache::{
-    self, AsyncTokenStore, Clock, Event, Failure, Lease, Moment, Owner, PolicyError, Record,
-    RecordError, Rejection, RenewalPolicy, Saved, StoreError, StoreKey, Stored, SystemClock,
-    TokenError, TokenStore,
+// What most programs name. All the rest is found in the crates themselves.
+pub use pan123_token::{
+    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, OffsetDateTime,
+    ResponseError, http,
 };
-
-// What the signatures of `fetch` and `client()` name.
+pub use pan123_token_cache::{self, Event, Failure, Rejection, RenewalPolicy, TokenError};
+pub use pan123_token_provider::{BuildError, EnvironmentError, credentials_from_env};
+// What a client of one's own is given.
 pub use bytes::Bytes;
 pub use http_body_util::Full;
-pub use tower_service::Service;
 
-/// Any error of a client's.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// What the signatures of this crate name, and programs rarely do.
+pub mod service {
+    pub use tower_service::Service;
+
+    pub use crate::authorization::{AuthorizationFuture, AuthorizationService};
+    pub use crate::builder::{BundledClient, OwnClient};
+    #[cfg(feature = "rustls-no-provider")]
+    pub use crate::client::{ClientBody, ClientBuilder};
+    pub use pan123_token_provider::WatchedBody;
+
+    /// Any error of a client's.
+    pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+}
+
+/// For a store of one's own: what it must do, and what it keeps.
+pub mod store {
+    pub use pan123_token::Fingerprint;
+    pub use pan123_token_cache::{
+        AsyncTokenStore, FallbackStore, Lease, LeaseRecord, Owner, Record, RecordError, Saved,
+        StoreError, StoreKey, Stored, TokenStore,
+    };
+}
+
+/// What a provider tells the time by, where a program sets that.
+pub mod clock {
+    pub use pan123_token_cache::{Clock, Moment, SystemClock};
+    pub use pan123_token_provider::on_tokio::TokioClock;
+}
 
 /// Compiles the README's program.
 #[cfg(all(doctest, feature = "rustls"))]

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Empty};
 use pan123_token_cache::testing::ManualClock;
+use pan123_token_hyper::clock::Moment;
 use pan123_token_hyper::http::{Request, Response};
-use pan123_token_hyper::{
-    BoxError, Bytes, Client, ClientBody, Credentials, Full, Moment, Service, TokenProvider,
-};
+use pan123_token_hyper::service::{BoxError, ClientBody, Service};
+use pan123_token_hyper::{Bytes, Client, Credentials, Full, TokenProvider};
 use pan123_token_support::scripted_server::{Script, ScriptedServer};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -28,9 +28,10 @@ use http_body_util::{Empty, Full};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+use pan123_token_hyper::pan123_token::Grant;
 use pan123_token_hyper::pan123_token::MAX_RESPONSE_BYTES;
 use pan123_token_hyper::pan123_token::http::{HeaderMap, Request, Response};
-use pan123_token_hyper::{Credentials, ErrorKind, FetchError, GetAccessToken, Grant, fetch};
+use pan123_token_hyper::{Credentials, ErrorKind, FetchError, GetAccessToken, fetch};
 use tower_service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(30);

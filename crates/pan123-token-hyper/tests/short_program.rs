@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
 use pan123_token_file::FileStore;
-use pan123_token_hyper::{BaseUrl, Credentials, StoreKey, TokenProvider, TokenStore, client};
+use pan123_token_hyper::store::{StoreKey, TokenStore};
+use pan123_token_hyper::{BaseUrl, Credentials, TokenProvider, client};
 
 const URL: &str = "SHORT_PROGRAM_URL";
 const FOLDER: &str = "SHORT_PROGRAM_FOLDER";

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     // Of PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One for the whole program; clones share the token.
     let provider = TokenProvider::builder(credentials_from_env()?)
-        .on_event(|event| eprintln!("{event:?}"))
+        .on_event(|event| eprintln!("{event}"))
         .build()?;
 
     let result = print_user_info(&provider);
@@ -116,12 +116,24 @@ pub use pan123_token::{
     self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, OffsetDateTime,
     ResponseError, http,
 };
-pub use pan123_token_cache::{
-    self, Event, Failure, Rejection, RenewalPolicy, TokenError, TokenStore,
-};
+pub use pan123_token_cache::{self, Event, Failure, Rejection, RenewalPolicy, TokenError};
 pub use pan123_token_provider::{BuildError, EnvironmentError, credentials_from_env};
 // The client, in the version that `fetch` takes.
 pub use ureq;
+
+/// For a store of one's own: what it must do, and what it keeps.
+pub mod store {
+    pub use pan123_token::Fingerprint;
+    pub use pan123_token_cache::{
+        FallbackStore, Lease, LeaseRecord, Owner, Record, RecordError, Saved, StoreError, StoreKey,
+        Stored, TokenStore,
+    };
+}
+
+/// What a provider tells the time by, where a program sets that.
+pub mod clock {
+    pub use pan123_token_cache::{Clock, Moment, SystemClock};
+}
 
 /// Compiles the README's example.
 #[cfg(all(doctest, feature = "rustls"))]

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty};
 use pan123_emulator::Emulator;
-use pan123_token_hyper::{Bytes, Service, http::Request, http::Version};
+use pan123_token_hyper::service::Service;
+use pan123_token_hyper::{Bytes, http::Request, http::Version};
 use pan123_token_support::fault_proxy::{Fault, FaultProxy};
 use pan123_token_tests::adapters::block_on;
 

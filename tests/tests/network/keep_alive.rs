@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use pan123_emulator::Emulator;
-use pan123_token_hyper::{Bytes, Service, http::Request};
+use pan123_token_hyper::service::Service;
+use pan123_token_hyper::{Bytes, http::Request};
 
 use crate::nginx::{Listener, Nginx};
 use crate::{hyper_client, reqwest_client, ureq_agent};

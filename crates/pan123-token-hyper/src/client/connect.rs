@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::proxy::ProxyConnector;
-use crate::BoxError;
+use crate::service::BoxError;
 
 pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 

@@ -15,7 +15,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use crate::BoxError;
+use crate::service::BoxError;
 
 /// The body of a request, whatever it was.
 pub(super) type Upload = UnsyncBoxBody<Bytes, BoxError>;

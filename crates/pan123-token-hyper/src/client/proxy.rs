@@ -22,7 +22,7 @@ use tower_service::Service;
 
 use super::connect::BoxFuture;
 use super::tunnel;
-use crate::BoxError;
+use crate::service::BoxError;
 
 /// Which servers are reached through which proxy.
 #[derive(Clone)]

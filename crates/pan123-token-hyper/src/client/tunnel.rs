@@ -13,7 +13,7 @@ use hyper::rt::{Read, Write};
 use pan123_token::http::header::{HOST, PROXY_AUTHORIZATION};
 use pan123_token::http::{HeaderValue, Request, StatusCode, Uri};
 
-use crate::BoxError;
+use crate::service::BoxError;
 
 /// Asks a proxy at the other end of this connection for the server. TLS with that comes on top: there, the client speaks
 /// first, so nothing follows the proxy's answer.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pan123_token_cache::testing::ManualClock;
-use pan123_token_hyper::{Clock, Moment, TokenProvider};
+use pan123_token_hyper::TokenProvider;
+use pan123_token_hyper::clock::{Clock, Moment};
 
 use crate::platform::{DAY, HOUR, LIFETIME, Platform, START, builder, set_up};
 

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use pan123_token_hyper::{Clock, Credentials, TokenProvider};
+use pan123_token_hyper::clock::Clock;
+use pan123_token_hyper::{Credentials, TokenProvider};
 
 use crate::platform::{DAY, HOUR, SECOND, quiet};
 
@@ -68,7 +69,7 @@ async fn a_backoff_passes_with_tokios_time() {
 
 #[tokio::test(start_paused = true)]
 async fn the_wall_clock_is_the_systems_or_starts_where_a_test_says() {
-    use pan123_token_hyper::TokioClock;
+    use pan123_token_hyper::clock::TokioClock;
 
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_740_124_117);
     let before_1970 = SystemTime::UNIX_EPOCH - DAY;

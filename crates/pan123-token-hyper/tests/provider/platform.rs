@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pan123_token_cache::testing::ManualClock;
+use pan123_token_hyper::clock::{Clock, Moment};
 use pan123_token_hyper::http::{Request, Response};
-use pan123_token_hyper::time::format_description::well_known::{Rfc2822, Rfc3339};
+use pan123_token_hyper::pan123_token::time::format_description::well_known::{Rfc2822, Rfc3339};
+use pan123_token_hyper::service::OwnClient;
 use pan123_token_hyper::{
-    Bytes, Clock, Credentials, Full, Moment, OffsetDateTime, OwnClient, TokenProvider,
-    TokenProviderBuilder,
+    Bytes, Credentials, Full, OffsetDateTime, TokenProvider, TokenProviderBuilder,
 };
 use tokio::sync::watch;
 use tower_service::Service;

@@ -6,9 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
-use pan123_token_hyper::{
-    Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, SystemClock,
-    TokenProvider, TokenStore,
+use pan123_token_hyper::TokenProvider;
+use pan123_token_hyper::clock::SystemClock;
+use pan123_token_hyper::store::{
+    Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored, TokenStore,
 };
 use tokio::runtime::{Builder, Runtime};
 

@@ -6,11 +6,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use pan123_token_cache::testing::MemoryStore;
+use pan123_token_hyper::clock::TokioClock;
 use pan123_token_hyper::http::{Request, Response};
-use pan123_token_hyper::{
-    AsyncTokenStore, AuthorizationLayer, BaseUrl, Bytes, Fingerprint, Full, Lease, Owner, Record,
-    RenewalPolicy, Saved, StoreError, StoreKey, Stored, TokenProvider, TokenStore, TokioClock,
+use pan123_token_hyper::store::{
+    AsyncTokenStore, Fingerprint, Lease, Owner, Record, Saved, StoreError, StoreKey, Stored,
+    TokenStore,
 };
+use pan123_token_hyper::{AuthorizationLayer, BaseUrl, Bytes, Full, RenewalPolicy, TokenProvider};
 use tower::{Layer, ServiceExt};
 
 use crate::platform::{Platform, SECOND, builder, quiet};

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pan123_token_cache::testing::MemoryStore;
-use pan123_token_hyper::{BaseUrl, Owner, StoreKey, TokenError, TokenStore, TokioClock};
+use pan123_token_hyper::clock::TokioClock;
+use pan123_token_hyper::store::{Owner, StoreKey, TokenStore};
+use pan123_token_hyper::{BaseUrl, TokenError};
 
 use crate::platform::{LIFETIME, Mood, SECOND, builder, quiet, set_up};
 

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pan123_token_hyper::http::{HeaderMap, Request, Response, Uri};
-use pan123_token_hyper::{Bytes, Full, Service};
+use pan123_token_hyper::service::Service;
+use pan123_token_hyper::{Bytes, Full};
 
 pub(crate) const REJECTION: &str =
     r#"{"code":401,"message":"tokens number has exceeded the limit","data":null,"x-traceID":"t"}"#;

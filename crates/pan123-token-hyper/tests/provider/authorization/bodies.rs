@@ -7,9 +7,9 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
 use pan123_token_hyper::http::{HeaderMap, Response};
-use pan123_token_hyper::{
-    AuthorizationLayer, Bytes, Full, MAX_REJECTION_BYTES, TokenProvider, WatchedBody,
-};
+use pan123_token_hyper::pan123_token::MAX_REJECTION_BYTES;
+use pan123_token_hyper::service::WatchedBody;
+use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, TokenProvider};
 use tower::{Layer, ServiceExt};
 
 use super::api::{Api, Frames, REJECTION, SUCCESS, URI, data, get, json, reply};

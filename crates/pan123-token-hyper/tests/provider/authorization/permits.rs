@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use pan123_token_cache::testing::ManualClock;
 use pan123_token_hyper::http::{Request, Response};
-use pan123_token_hyper::{AuthorizationLayer, BoxError, Bytes, Full, Service, TokenProvider};
+use pan123_token_hyper::service::{BoxError, Service};
+use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, TokenProvider};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower::buffer::Buffer;
