@@ -82,6 +82,7 @@
 //! # Feature
 //!
 //! `tls`: `Builder::tls`, for clients that refuse plain http. Off by default: it brings rustls, ring and rcgen.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 mod admin;

@@ -279,6 +279,7 @@
 //!
 //! Tokens appear in no event, no error and no `Debug`; [fingerprints](pan123_token::Fingerprint) stand for them. A
 //! [`Record`]'s stored form holds the token: a store keeps it from other users' eyes.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;
 mod answer;

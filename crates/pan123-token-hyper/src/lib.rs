@@ -11,6 +11,7 @@ use pan123_token_hyper::http::Request;
 use pan123_token_hyper::{TokenProvider, client, credentials_from_env};
 
 #[tokio::main]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,

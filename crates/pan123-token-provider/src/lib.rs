@@ -157,6 +157,7 @@
 //! the end.
 //!
 //! Without `tokio`, all of it compiles for `wasm32-unknown-unknown`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapter_methods;
 mod build_error;

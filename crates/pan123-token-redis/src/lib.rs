@@ -73,6 +73,7 @@
 //!
 //! When to load, fetch and save, and what to do while the store is in trouble, is decided by `pan123-token-cache`. The calls
 //! block. Nothing is sent to a cluster's replicas.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
 mod failure;

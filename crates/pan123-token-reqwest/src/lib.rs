@@ -78,6 +78,7 @@
 //!
 //! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
 //! - `metrics`: figures go to the `metrics` facade; the [names](pan123_token_provider#metrics) are frozen.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 mod fetch;

@@ -90,6 +90,7 @@ fn print_user_info(provider: &TokenProvider) -> Result<(), Box<dyn Error>> {
 //!
 //! At TRACE, the log target `ureq_proto::util` of ureq itself dumps headers and bodies, the client secret and the token
 //! among them. Keep that target off.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "rustls-no-provider")]
 mod agent;
