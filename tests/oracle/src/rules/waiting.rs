@@ -30,6 +30,7 @@ impl Account {
             ));
             return checks;
         }
+        checks.push(self.offers_before_it_waits(now));
         checks.push(self.saves(now));
         checks.push(self.frees_the_lease(now));
         if self.serving {
@@ -38,6 +39,18 @@ impl Account {
             checks.push(self.backoff_is_capped(length, now));
         }
         checks
+    }
+
+    /// Rule 11: what the store must get at once is not left for later.
+    fn offers_before_it_waits(&self, now: Moment) -> Check {
+        let must_save = self.must_save;
+        let Some((token, name)) = must_save.filter(|(token, _)| self.is_surely_usable(*token, now))
+        else {
+            return Ok(());
+        };
+        ensure(false, 11, name, || {
+            format!("a wait before token {token} is saved")
+        })
     }
 
     /// Rule 4: nothing locks out for good.
