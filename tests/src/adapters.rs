@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use pan123_token::{FetchError, GetAccessToken, Grant};
 
+/// The length of the client secret that `one_exchange` is given.
+pub const SECRET_BYTES: usize = 40;
+
 /// One exchange, blocking.
 pub type Fetch = fn(&GetAccessToken, Duration) -> Result<Grant, FetchError>;
 

@@ -9,6 +9,7 @@
 
 pub mod adapters;
 pub mod fleet;
+pub mod pieces;
 pub mod providers;
 pub mod vector;
 
