@@ -201,14 +201,9 @@ impl World {
                 self.arrives(exchange);
                 Ok(())
             }
-            event @ (Event::Replied(number, ..)
-            | Event::NoConnection(number)
-            | Event::GivesUp(number)) => match self.put_off(number, event) {
-                Some(Event::Replied(number, reply, at)) => self.replied(number, reply, at),
-                Some(Event::NoConnection(number)) => self.no_connection(number),
-                Some(Event::GivesUp(number)) => self.gives_up(number),
-                _ => Ok(()),
-            },
+            event @ (Event::Replied(..) | Event::NoConnection(_) | Event::GivesUp(_)) => {
+                self.exchange_ends(event)
+            }
             Event::Superseded(exchange) => self.superseded(exchange),
             Event::Rejected(process, life, token) => self.reject(process, life, &token),
             Event::Restarts(process, life) => self.restart(process, life),
@@ -228,6 +223,20 @@ impl World {
                 }
                 Ok(())
             }
+        }
+    }
+
+    fn exchange_ends(&mut self, event: Event) -> Result<(), Broken> {
+        let (Event::Replied(number, ..) | Event::NoConnection(number) | Event::GivesUp(number)) =
+            &event
+        else {
+            return Ok(());
+        };
+        match self.put_off(*number, event) {
+            Some(Event::Replied(number, reply, at)) => self.replied(number, reply, at),
+            Some(Event::NoConnection(number)) => self.no_connection(number),
+            Some(Event::GivesUp(number)) => self.gives_up(number),
+            _ => Ok(()),
         }
     }
 
