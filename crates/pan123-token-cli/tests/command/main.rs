@@ -13,6 +13,7 @@ mod get;
 mod process;
 mod processes;
 mod readme;
+mod secrets;
 mod signals;
 mod status;
 mod store;
