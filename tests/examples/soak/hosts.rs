@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use pan123_token::{AccessToken, Credentials, OffsetDateTime, http::Request};
 use pan123_token_cache::{Event, TokenStore};
 use pan123_token_file::FileStore;
+use pan123_token_hyper::Bytes;
 use pan123_token_redis::RedisStore;
 use pan123_token_reqwest::reqwest;
 use pan123_token_tests::fleet::policy;
@@ -163,7 +164,10 @@ fn host(adapter: &str, runtime: &Arc<Runtime>, url: &str, place: &Place) -> Arc<
     match adapter {
         "hyper" => Arc::new(OnHyper {
             provider: provider!(pan123_token_hyper),
-            client: pan123_token_hyper::Client::builder().no_proxy().build(),
+            client: pan123_token_hyper::Client::builder()
+                .no_proxy()
+                .build()
+                .unwrap(),
             runtime,
             url,
             forced,
@@ -210,7 +214,7 @@ impl Host for OnHyper {
     }
 
     fn call(&self) -> bool {
-        let request = Request::get(&self.url).body(pan123_token_hyper::Full::default());
+        let request = Request::get(&self.url).body(pan123_token_hyper::Full::<Bytes>::default());
         self.runtime.block_on(async {
             let Ok(reply) = self.provider.call(&self.client, request.unwrap()).await else {
                 return false;

@@ -58,8 +58,8 @@ fn hyper(
     let builder = TokenProvider::builder(credentials).base_url(base_url);
     let provider = match authority {
         Some(pem) => {
-            let client = Client::builder().no_proxy().ca_pem(pem).unwrap().build();
-            builder.client(client).build().unwrap()
+            let client = Client::builder().no_proxy().ca_pem(pem).unwrap();
+            builder.client(client.build().unwrap()).build().unwrap()
         }
         // The bundled client, on a thread of its own.
         None => builder.build().unwrap(),

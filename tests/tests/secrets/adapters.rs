@@ -59,13 +59,13 @@ fn policy() -> RenewalPolicy {
 
 fn on_hyper(parts: Parts<'_>) -> Subject {
     use pan123_token_hyper::http::Request;
-    use pan123_token_hyper::{Client, Full, TokenProvider};
+    use pan123_token_hyper::{Bytes, Client, Full, TokenProvider};
 
     let runtime = Rc::new(Builder::new_current_thread().enable_all().build().unwrap());
     let pem = parts.platform.ca_pem().unwrap().as_bytes();
     let client = Client::builder().no_proxy().ca_pem(pem).unwrap();
     parts.shown.add(&client);
-    let client = client.build();
+    let client = client.build().unwrap();
     parts.shown.add(&client);
     let listener = parts.shown.clone();
     let builder = TokenProvider::builder(credentials());
@@ -88,7 +88,7 @@ fn on_hyper(parts: Parts<'_>) -> Subject {
             token
         }),
         call: Box::new(move |url| {
-            let request = Request::get(url).body(Full::default()).unwrap();
+            let request = Request::get(url).body(Full::<Bytes>::default()).unwrap();
             runtime.block_on(async {
                 let reply = provider.call(&client, request).await?;
                 let bytes = reply.into_body().collect().await?.to_bytes();
