@@ -8,9 +8,11 @@
 
 mod adapters;
 mod logs;
+mod outer_types;
 mod panics;
 mod public_types;
 mod shown;
+mod sources;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,12 +1,7 @@
-//! Every public type of the crates that hold a secret, found in their sources: each is shown here with sentinels in it, or it
+//! Every public type of the crates that hold a secret, found in their sources: each is shown, here and in `outer_types`, with sentinels in it, or it
 //! is in the list of those that can't be shown.
 
-use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::fs;
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -17,32 +12,30 @@ use pan123_token::{
 };
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
 use pan123_token_cache::{
-    Action, Blocking, Clock, Failure, FallbackStore, Moment, Record, RenewalPolicy, StoreError,
-    StoreKey, StoreSession, StoreStep, SystemClock, TokenCache, TokenError, TokenStore,
+    Action, Clock, Failure, Moment, Record, RenewalPolicy, StoreError, StoreKey, StoreStep,
+    SystemClock, TokenCache, TokenError, TokenStore,
 };
-use pan123_token_file::FileStore;
 use pan123_token_provider::{EnvironmentError, ErrorLine, Settings, Turn, Wanted, Work, on_tokio};
-use pan123_token_redis::RedisStore;
-use pan123_token_tests::adapters::block_on;
 use pan123_token_tests::pieces::Pieces;
 
+use crate::outer_types::{of_adapters, stores};
 use crate::shown::Shown;
+use crate::sources::public_types;
 use crate::{DAY, ID, SECRET, START};
 
-const TOKEN: &str = "yP3kD8uW5hM1xE6tG9bS2jV7aC4nL0oR";
+pub(super) const TOKEN: &str = "yP3kD8uW5hM1xE6tG9bS2jV7aC4nL0oR";
 
 /// Those without `Debug` and without `Display`, and two empty ones that no program can name.
-const NOT_SHOWN: [&str; 7] = [
+const NOT_SHOWN: [&str; 6] = [
     "BundledAgent",
     "BundledClient",
-    "ClientBody",
     "MemoryStore",
     "OwnClient",
     "ProxyVariables",
     "Wiped",
 ];
 
-fn credentials() -> Credentials {
+pub(super) fn credentials() -> Credentials {
     Credentials::new(ID, SECRET).unwrap()
 }
 
@@ -55,7 +48,7 @@ fn reply(body: String) -> Response<String> {
     reply.body(body).unwrap()
 }
 
-fn grant() -> Grant {
+pub(super) fn grant() -> Grant {
     let data = format!(r#"{{"accessToken":"{TOKEN}","expiredAt":"2025-03-23T15:48:37+08:00"}}"#);
     let body = format!(r#"{{"code":0,"message":"{SECRET}","data":{data},"x-traceID":"{TOKEN}"}}"#);
     operation().parse_response(&reply(body)).unwrap()
@@ -105,7 +98,7 @@ fn core(shown: &Shown) {
     shown.add(&watch);
 }
 
-fn record() -> Record {
+pub(super) fn record() -> Record {
     let key = key();
     let clock = clock();
     let store = MemoryStore::new(clock.clone());
@@ -113,7 +106,7 @@ fn record() -> Record {
     store.load(key).unwrap().unwrap().record
 }
 
-fn key() -> StoreKey {
+pub(super) fn key() -> StoreKey {
     StoreKey::of(&operation())
 }
 
@@ -263,131 +256,6 @@ fn on_tokio(shown: &Shown) {
     shown.push("ErrorLine", ErrorLine(&error).to_string());
     let unusable = Credentials::new(ID, format!("{SECRET}\0")).unwrap_err();
     shown.add_error(&EnvironmentError::Unusable(unusable));
-}
-
-fn stores(shown: &Shown) {
-    let folder = tempfile::tempdir().unwrap();
-    let problems = shown.clone();
-    let file = FileStore::in_dir(folder.path()).on_problem(move |problem| {
-        problems.add(problem);
-        problems.push("FileProblem", problem.to_string());
-    });
-    shown.add(&file);
-    file.save(key(), &record(), None, DAY).unwrap();
-    for entry in fs::read_dir(folder.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        if text.contains(TOKEN) {
-            fs::write(&path, &text[..text.len() - 3]).unwrap();
-        }
-    }
-    assert_eq!(file.load(key()).unwrap(), None);
-    shown.add(&Blocking(Arc::new(FileStore::in_dir(folder.path()))));
-    let url = format!("redis://user:{SECRET}@127.0.0.1:1");
-    let redis = RedisStore::new(&url).unwrap();
-    shown.add(&redis);
-    shown.add_error(&redis.load(key()).unwrap_err());
-    shown.add_error(&RedisStore::new(&format!("redis://user:{SECRET}@127.0.0.1:x")).unwrap_err());
-    let seal = pan123_token_sealed::Seal::new(SECRET).also_opens(TOKEN);
-    shown.add(&seal);
-    let sealed = seal.seal(key(), &record()).unwrap();
-    shown.add(&sealed);
-    let sealed = pan123_token_sealed::SealedStore::new(Arc::new(file), seal);
-    shown.add(&sealed);
-    let (shared, host): (Arc<dyn TokenStore>, _) = (Arc::new(sealed), Arc::new(redis));
-    shown.add(&StoreSession::new(Arc::clone(&shared), key()));
-    shown.add(&FallbackStore::new(shared, host));
-}
-
-fn of_adapters(shown: &Shown) {
-    use pan123_token_hyper::{AuthorizationLayer, Bytes, Client, Full};
-    use pan123_token_reqwest::reqwest;
-    use tower::{Layer, Service};
-
-    const NO_SERVER: &str = "http://127.0.0.1:1/";
-    let token = || grant().token;
-
-    let provider = pan123_token_hyper::TokenProvider::fixed(token());
-    shown.add(&provider);
-    shown.add(&pan123_token_hyper::TokenProvider::builder(credentials()));
-    let client = Client::builder().no_proxy();
-    shown.add(&client);
-    let client = client.build().unwrap();
-    shown.add(&client);
-    let request = || {
-        Request::get(NO_SERVER)
-            .body(Full::<Bytes>::default())
-            .unwrap()
-    };
-    let error = block_on(provider.call(&client, request())).unwrap_err();
-    shown.add_error(&error);
-    let echo = tower::service_fn(async |_| {
-        Ok::<Response<Full<Bytes>>, Infallible>(Response::new(Full::from(TOKEN)))
-    });
-    let official = Request::get("https://open-api.123pan.com/")
-        .body(())
-        .unwrap();
-    let response = block_on(provider.call_once(echo, official)).unwrap();
-    shown.add(response.body());
-    let layer = AuthorizationLayer::new(provider);
-    shown.add(&layer);
-    let mut service = layer.layer(client);
-    shown.add(&service);
-    shown.add(&service.call(request()));
-
-    let provider = pan123_token_ureq::TokenProvider::fixed(token());
-    shown.add(&provider);
-    let agent = pan123_token_ureq::AgentBuilder::default().no_proxy();
-    shown.add(&agent);
-    let request = Request::get(NO_SERVER).body("").unwrap();
-    let error = provider.call(&agent.build().unwrap(), request).unwrap_err();
-    shown.add_error(&error);
-    let builder = pan123_token_ureq::TokenProvider::builder(credentials());
-    shown.add(&builder);
-    shown.add_error(&builder.timeout(Duration::ZERO).build().unwrap_err());
-
-    let provider = pan123_token_reqwest::TokenProvider::fixed(token());
-    shown.add(&provider);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let error = block_on(provider.send(client.get(NO_SERVER))).unwrap_err();
-    shown.add_error(&error);
-}
-
-/// The types that the sources of these crates call public.
-fn public_types() -> BTreeSet<String> {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    let mut files = Vec::new();
-    for entry in fs::read_dir(crates).unwrap() {
-        let folder = entry.unwrap().path();
-        let name = folder.file_name().unwrap().to_str().unwrap();
-        // The command has no library, and the emulator is the other side.
-        if name.starts_with("pan123-token") && name != "pan123-token-cli" {
-            rust_files(&folder.join("src"), &mut files);
-        }
-    }
-    let mut types = BTreeSet::new();
-    for file in files {
-        for line in fs::read_to_string(file).unwrap().lines() {
-            let line = line.trim_start();
-            let name = ["pub struct ", "pub enum "]
-                .iter()
-                .find_map(|it| line.strip_prefix(it));
-            let name = name.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric()).next());
-            types.extend(name.map(str::to_owned));
-        }
-    }
-    types
-}
-
-fn rust_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
 }
 
 #[test]
