@@ -79,9 +79,10 @@
 //! MiB, and one to the upload host 64 KiB more than a slice, within 60 seconds. What is kept of the requests is bounded
 //! ([`Emulator::requests`], [`Emulator::uploads`]), and so is what is remembered of tokens, so that an emulator may run for months.
 //!
-//! # Feature
+//! # Features
 //!
 //! `tls`: `Builder::tls`, for clients that refuse plain http. Off by default: it brings rustls, ring and rcgen.
+//! `testing` is for this workspace's own checks.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
@@ -116,6 +117,15 @@ pub use received::Received;
 pub use route::ApiReply;
 pub use service::{ASSUMED_CODE_BAD_CREDENTIALS, ASSUMED_CODE_BAD_REQUEST, Rejection, Throttling};
 pub use upload::{Slice, Upload};
+
+/// The fields of a form by name and content. For the checks of this workspace, and no part of the interface.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub fn form_fields<'a>(content_type: &str, body: &'a [u8]) -> Option<Vec<(String, &'a [u8])>> {
+    let fields = multipart::parse(content_type, body)?;
+    let fields = fields.into_iter().map(|field| (field.name, field.content));
+    Some(fields.collect())
+}
 
 /// Compiles and runs the README's example.
 #[cfg(doctest)]

@@ -9,9 +9,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Fault, parse_duration};
-
-use crate::multipart::parse;
+use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Fault, form_fields, parse_duration};
 
 /// Panics where what comes of it breaks a rule.
 pub fn check(input: &[u8]) {
@@ -114,7 +112,7 @@ fn check_form(input: &[u8]) {
     let Ok(content_type) = str::from_utf8(content_type) else {
         return;
     };
-    let Some(fields) = parse(content_type, body) else {
+    let Some(fields) = form_fields(content_type, body) else {
         return;
     };
     let lower = content_type.to_ascii_lowercase();
@@ -128,28 +126,28 @@ fn check_form(input: &[u8]) {
             !body.windows(mark.len()).any(|it| it == mark)
         });
     let boundary = boundary.expect("one of many");
-    for field in &fields {
+    for (name, content) in &fields {
         // In order, and none within another.
         let at = rest
-            .windows(field.content.len().max(1))
-            .position(|it| it == field.content);
-        let at = if field.content.is_empty() {
+            .windows(content.len().max(1))
+            .position(|it| it == *content);
+        let at = if content.is_empty() {
             0
         } else {
             at.expect("it stands in the body")
         };
-        rest = &rest[at + field.content.len()..];
-        let name = field.name.replace('\\', r"\\").replace('"', "\\\"");
+        rest = &rest[at + content.len()..];
+        let name = name.replace('\\', r"\\").replace('"', "\\\"");
         let head =
             format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
         form.extend_from_slice(head.as_bytes());
-        form.extend_from_slice(field.content);
+        form.extend_from_slice(content);
         form.extend_from_slice(b"\r\n");
     }
     form.extend_from_slice(format!("--{boundary}--").as_bytes());
     // A line break in a name ends its line.
-    if !fields.iter().any(|field| field.name.contains("\r\n")) {
-        let again = parse(
+    if !fields.iter().any(|(name, _)| name.contains("\r\n")) {
+        let again = form_fields(
             &format!("multipart/form-data; boundary=\"{boundary}\""),
             &form,
         );

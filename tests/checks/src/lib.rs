@@ -23,11 +23,6 @@ pub mod stores;
 #[path = "../../../crates/pan123-token-ureq/src/proxy.rs"]
 mod proxy;
 
-/// The emulator's own, in the same way.
-#[allow(unreachable_pub, reason = "it is no part of this crate's interface")]
-#[path = "../../../crates/pan123-emulator/src/multipart.rs"]
-mod multipart;
-
 /// As the adapter's file knows it.
 use pan123_token_ureq::BuildError;
 
