@@ -1,5 +1,7 @@
 //! What may be shown of a server's text, and what never.
 
+use std::collections::HashSet;
+
 /// The text as it must be shown, where that is plain: no character in it that this doesn't know, nothing encoded, and
 /// nothing in common with a secret. `None` where it isn't.
 pub(crate) fn plainly(text: &str, max_chars: usize, secrets: &[&str]) -> Option<String> {
@@ -35,11 +37,14 @@ fn printable(c: char) -> Option<char> {
 /// it is shorter.
 pub(crate) fn assert_hidden(secret: &str, shown: &str) {
     let piece = secret.len().min(8);
-    let mut pieces: Vec<_> = secret.as_bytes().windows(piece).collect();
-    pieces.sort_unstable();
+    // As numbers: a fuzzer looks into each comparison of bytes, which makes it forty times as slow.
+    let pieces_of = |bytes: &[u8]| -> Vec<u64> {
+        let number = |part: &[u8]| part.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+        bytes.windows(piece).map(number).collect()
+    };
+    let pieces: HashSet<_> = pieces_of(secret.as_bytes()).into_iter().collect();
     for decoded in decodings(shown) {
-        let mut parts = decoded.windows(piece);
-        let found = parts.any(|part| pieces.binary_search(&part).is_ok());
+        let found = pieces_of(&decoded).iter().any(|it| pieces.contains(it));
         assert!(!found, "{secret:?} can be read in {shown:?}");
     }
 }
@@ -139,7 +144,9 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 }
 
 fn has(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|it| it == part)
+    bytes
+        .windows(part.len())
+        .any(|it| it[0] == part[0] && it == part)
 }
 
 #[cfg(test)]
