@@ -9,8 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Uri};
 use pan123_token::{Authorization, BaseUrl, BaseUrlError, Credentials, GetAccessToken, Origins};
-
-use crate::proxy;
+use pan123_token_provider::ProxyVariables;
 
 /// Panics where a secret may go where it must not, or may not where it must.
 pub fn check(input: &[u8]) {
@@ -214,69 +213,43 @@ fn check_proxy(variables: &[(&str, &str)], call: &Uri) {
             .find(|(it, _)| *it == name)
             .map(|(_, value)| *value)
     };
-    let read = proxy::of_variables(|name| value(name).map(OsString::from));
+    let read = ProxyVariables::read(|name| value(name).map(OsString::from));
+    let read = read.expect("all of it is text");
     let first = |names: &[&'static str]| {
         let set = names
             .iter()
             .filter_map(|name| Some((*name, value(name)?.trim())));
         set.into_iter().find(|(_, value)| !value.is_empty())
     };
-    let Some((name, proxy)) = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-    else {
-        assert!(matches!(read, Ok(None)), "a proxy out of nothing");
+    let exceptions = first(&["NO_PROXY", "no_proxy"]).map_or("", |(_, value)| value);
+    let exceptions: Vec<_> = exceptions
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .collect();
+    let first = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
+    let Some((name, proxy)) = first.filter(|_| !exceptions.contains(&"*")) else {
+        assert!(read.is_none(), "a proxy out of nothing");
         return;
     };
-    let read = match read {
-        Ok(read) => read.expect("it is passed by in silence"),
-        Err(error) => {
-            let shown = format!("{error} {error:?}");
-            assert!(shown.contains(name), "{shown}");
-            assert!(proxy.len() < 12 || !shown.contains(proxy), "{shown}");
-            let plain = proxy.strip_prefix("http://").is_some_and(|rest| {
-                let (host, port) = rest.split_once(':').unwrap_or((rest, "80"));
-                let letters = host.bytes().all(|b| b.is_ascii_lowercase());
-                letters
-                    && !host.is_empty()
-                    && port.parse::<u16>().is_ok_and(|port| port > 0)
-                    && !port.starts_with(['+', '0'])
-            });
-            assert!(!plain, "{proxy:?} is refused");
-            return;
-        }
-    };
-    // What stands before the last `@` is the login, and the port is a number.
-    let rest = proxy.split_once("://").map_or(proxy, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let server = authority.rsplit('@').next().unwrap_or_default();
-    assert!(
-        server
-            .to_ascii_lowercase()
-            .starts_with(&read.host().to_ascii_lowercase()),
-        "{} for {proxy:?}",
-        read.host()
-    );
-    let port = server[read.host().len()..].strip_prefix(':');
-    // ureq takes the scheme's own in place of what is no number.
-    let is_number = |it: &&str| it.parse::<u16>().is_ok();
-    if let Some(digits) = port.filter(is_number) {
-        assert_eq!(Some(read.port()), digits.parse().ok());
-    }
-    assert_eq!(read.username().is_some(), authority.contains('@'));
+    let read = read.expect("it is passed by in silence");
+    assert_eq!(read.url, proxy);
+    let error = read.unreadable();
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains(name), "{shown}");
+    assert!(proxy.len() < 12 || !shown.contains(proxy), "{shown}");
 
-    let exceptions = first(&["NO_PROXY", "no_proxy"]).map(|(_, value)| value);
     let host = call.host().unwrap_or_default().to_ascii_lowercase();
+    let is_within = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
     let plain = host
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
-    if call.scheme_str() == Some("https") && plain && !host.starts_with('.') && !host.is_empty() {
-        let entries = exceptions.unwrap_or_default().split([',', ' ', '\t']);
-        let goes_straight = entries.into_iter().any(|entry| {
-            let domain = entry.trim_matches('.').to_ascii_lowercase();
-            let named = host == domain || host.ends_with(&format!(".{domain}"));
-            entry == "*" || named && !domain.is_empty() && !domain.contains('*')
+    if plain && !host.starts_with('.') && !host.is_empty() {
+        let goes_straight = exceptions.iter().any(|entry| {
+            let domain = entry.trim_matches(['.', '[', ']']).to_ascii_lowercase();
+            !domain.is_empty() && is_within(&domain)
         });
+        let mut read = read.exceptions.iter().map(|it| it.to_ascii_lowercase());
         assert_eq!(
-            read.is_no_proxy(call),
+            read.any(|domain| is_within(&domain)),
             goes_straight,
             "{call} and {exceptions:?}"
         );

@@ -18,14 +18,6 @@ pub mod response;
 mod shown;
 pub mod stores;
 
-/// The blocking adapter's own, which nothing outside it can call.
-#[allow(dead_code, unreachable_pub, reason = "not all of it is checked here")]
-#[path = "../../../crates/pan123-token-ureq/src/proxy.rs"]
-mod proxy;
-
-/// As the adapter's file knows it.
-use pan123_token_ureq::BuildError;
-
 /// The check of the fuzz target with this name.
 pub fn by_name(target: &str) -> Option<fn(&[u8])> {
     Some(match target {
