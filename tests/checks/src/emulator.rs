@@ -6,7 +6,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Fault, form_fields, parse_duration};
@@ -24,9 +24,11 @@ pub fn check(input: &[u8]) {
     }
 }
 
-fn emulator() -> &'static Emulator {
-    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
-    EMULATOR.get_or_init(|| Emulator::builder().rate(None).start().expect("started"))
+/// One for all checks, and for one at a time: it counts what it issues.
+fn emulator() -> MutexGuard<'static, Emulator> {
+    static EMULATOR: LazyLock<Mutex<Emulator>> =
+        LazyLock::new(|| Mutex::new(Emulator::builder().rate(None).start().expect("started")));
+    EMULATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn body() -> String {
@@ -54,15 +56,16 @@ fn put_in(input: &[u8]) -> Vec<u8> {
 
 fn check_request(input: &[u8]) {
     let sent = put_in(input);
-    emulator().reset();
+    let emulator = emulator();
+    emulator.reset();
     let documented = format!(
         "POST /api/v1/access_token HTTP/1.1\r\n{}\r\n{}",
         headers(),
         body()
     );
     let good = sent == documented.as_bytes();
-    let reply = exchange(&sent, good);
-    let issues = emulator().issued();
+    let reply = exchange(&emulator, &sent, good);
+    let issues = emulator.issued();
     if !reply.is_empty() {
         let status = reply.strip_prefix(b"HTTP/1.").and_then(|it| it.get(2..5));
         let status = status.filter(|it| it.iter().all(u8::is_ascii_digit) && it[0] >= b'1');
@@ -77,8 +80,8 @@ fn check_request(input: &[u8]) {
     let opens = has("/__admin/") || has(CLIENT_SECRET) || sent.contains(&b'\\');
     assert!(issues == 0 || opens, "a token for nothing");
     // What the admin API was told ends here.
-    emulator().reset();
-    let reply = exchange(documented.as_bytes(), true);
+    emulator.reset();
+    let reply = exchange(&emulator, documented.as_bytes(), true);
     assert!(
         reply.starts_with(b"HTTP/1.1 200 "),
         "no normal service any more"
@@ -86,9 +89,9 @@ fn check_request(input: &[u8]) {
 }
 
 /// What comes back until the connection ends. What is reset is nothing.
-fn exchange(sent: &[u8], ends: bool) -> Vec<u8> {
+fn exchange(emulator: &Emulator, sent: &[u8], ends: bool) -> Vec<u8> {
     let exchange = || -> io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect(emulator().addr())?;
+        let mut stream = TcpStream::connect(emulator.addr())?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.write_all(sent)?;
         // Where there is an end anyway, the server may take this for the client's.
