@@ -37,7 +37,7 @@ fn printable(c: char) -> Option<char> {
 /// it is shorter.
 pub(crate) fn assert_hidden(secret: &str, shown: &str) {
     let piece = secret.len().min(8);
-    // As numbers: a fuzzer looks into each comparison of bytes, which makes it forty times as slow.
+    // As numbers: a fuzzer looks into each comparison of bytes, which takes most of the time.
     let pieces_of = |bytes: &[u8]| -> Vec<u64> {
         let number = |part: &[u8]| part.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
         bytes.windows(piece).map(number).collect()
