@@ -19,7 +19,7 @@ use tower::{Layer, ServiceExt};
 use crate::measure::{Group, Rounds, Scene, rounds};
 use crate::operation::{GRANT, OAUTH_GRANT, operation};
 
-const USER: &str = r#"{"code":0,"message":"ok","data":{"uid":1814435955,"username":"user","spaceUsed":1,"vip":false},"x-traceID":"16f60c4d-f022-42d3-b3df-85d1fe2a3ac5_kong-db-5898fdd8c6-wgsts"}"#;
+pub const USER: &str = r#"{"code":0,"message":"ok","data":{"uid":1814435955,"username":"user","spaceUsed":1,"vip":false},"x-traceID":"16f60c4d-f022-42d3-b3df-85d1fe2a3ac5_kong-db-5898fdd8c6-wgsts"}"#;
 
 /// Answers at once.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ fn layer() -> AuthorizationLayer<Full<Bytes>> {
 
 pub fn api_call() -> Group {
     Group {
-        title: "An API call",
+        title: "An API call, with hyper and tower",
         scenes: vec![
             Scene {
                 name: "bare: the service alone",
@@ -175,7 +175,7 @@ fn oauth2_exchange() -> Rounds {
 
 pub fn exchange() -> Group {
     Group {
-        title: "An exchange with the token endpoint",
+        title: "An exchange with the token endpoint, with hyper",
         scenes: vec![
             Scene {
                 name: "bare: tokio's timeout, `Limited`, `parse_response`",

@@ -4,6 +4,7 @@
 //! and in allocations, and both counts are the same on every run. Times are the fastest of many samples, taken in turns.
 
 mod calls;
+mod calls_ureq;
 mod hand_out;
 mod measure;
 mod operation;
@@ -13,7 +14,7 @@ use std::env;
 
 use measure::{Group, allocations, instructions};
 
-fn groups() -> [Group; 7] {
+fn groups() -> [Group; 9] {
     [
         operation::request(),
         operation::reply(),
@@ -21,6 +22,8 @@ fn groups() -> [Group; 7] {
         operation::api_reply(),
         calls::api_call(),
         calls::exchange(),
+        calls_ureq::api_call(),
+        calls_ureq::exchange(),
         hand_out::group(),
     ]
 }

@@ -313,7 +313,7 @@ pub use cache::{Rejection, TokenCache};
 pub use event::Event;
 pub use failure::Failure;
 pub use fallback_store::FallbackStore;
-pub use moment::{Clock, Moment};
+pub use moment::{Alarm, Clock, Moment};
 pub use policy::{FittedPolicy, PolicyError, RenewalPolicy, StoreRole};
 pub use record::{Record, RecordError};
 pub use snapshot::Snapshot;

@@ -57,7 +57,17 @@ impl Moment {
 pub trait Clock: Send + Sync {
     /// Now, by both clocks.
     fn now(&self) -> Moment;
+
+    /// Says from now on whether this moment has come, by either clock, in less time than it takes to reckon
+    /// [`now`](Self::now). `None`, unless a clock can do that: then that is asked.
+    fn alarm(&self, at: Moment) -> Option<Alarm> {
+        let _ = at;
+        None
+    }
 }
+
+/// Whether a moment has come.
+pub type Alarm = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// A length of time for a reader: in seconds, or in milliseconds below one.
 pub(crate) struct Seconds(pub(crate) Duration);

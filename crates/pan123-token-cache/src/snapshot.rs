@@ -46,8 +46,15 @@ impl Snapshot {
 
     /// The token, if it can be used now and nothing else is to be done: what a caller gets at once.
     pub fn fresh(&self, now: Moment) -> Option<&AccessToken> {
+        let (token, until) = self.fresh_until()?;
+        (!until.is_reached_at(now)).then_some(token)
+    }
+
+    /// The token that a caller gets at once, until this moment has come by either clock: for a driver that sets an
+    /// [`alarm`](crate::Clock::alarm).
+    pub fn fresh_until(&self) -> Option<(&AccessToken, Moment)> {
         let served = self.served.as_ref()?;
-        (!served.fresh_until?.is_reached_at(now)).then_some(&served.held.token)
+        Some((&served.held.token, served.fresh_until?))
     }
 
     /// For how long the token can still be used, by the clock that says less; zero where there is none that can be.

@@ -7,7 +7,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use crate::moment::{Clock, Moment};
+use crate::moment::{Alarm, Clock, Moment};
 
 /// The clocks of the operating system.
 #[derive(Clone, Copy, Debug)]
@@ -37,5 +37,13 @@ impl Clock for SystemClock {
             wall: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(),
             monotonic: self.origin.elapsed(),
         }
+    }
+
+    fn alarm(&self, at: Moment) -> Option<Alarm> {
+        let monotonic = self.origin.checked_add(at.monotonic)?;
+        let wall = SystemTime::UNIX_EPOCH.checked_add(at.wall)?;
+        Some(Box::new(move || {
+            monotonic <= Instant::now() || wall <= SystemTime::now()
+        }))
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use pan123_token::{AccessToken, GetAccessToken};
-use pan123_token_cache::{Clock, Event, Moment, Snapshot, StoreKey};
+use pan123_token_cache::{Alarm, Clock, Event, Moment, Snapshot, StoreKey};
 
 use crate::metrics::Metrics;
 use crate::state::State;
@@ -25,24 +25,49 @@ pub(crate) struct Live {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) on_event: Option<OnEvent>,
     pub(crate) metrics: Metrics,
-    /// The machine's newest snapshot: all that is needed while a token is fresh, without the lock.
-    pub(crate) published: ArcSwap<Snapshot>,
+    /// All that is needed while a token is fresh, without the lock.
+    pub(crate) published: ArcSwap<Published>,
     pub(crate) state: Mutex<State>,
+}
+
+/// The machine's newest snapshot.
+#[derive(Default)]
+pub(crate) struct Published {
+    snapshot: Snapshot,
+    /// Its fresh token until the alarm, where the clock has one.
+    fresh: Option<(AccessToken, Alarm)>,
+}
+
+impl Published {
+    fn new(snapshot: Snapshot, clock: &dyn Clock) -> Self {
+        let fresh = snapshot
+            .fresh_until()
+            .and_then(|(token, until)| Some((token.clone(), clock.alarm(until)?)));
+        Self { snapshot, fresh }
+    }
+
+    fn fresh(&self, clock: &dyn Clock) -> Option<AccessToken> {
+        match &self.fresh {
+            Some((token, alarm)) => (!alarm()).then(|| token.clone()),
+            None => self.snapshot.fresh(clock.now()).cloned(),
+        }
+    }
 }
 
 impl Live {
     /// What can be used now, while there is nothing else to do.
+    #[inline]
     pub(crate) fn fresh(&self) -> Option<AccessToken> {
-        let now = self.clock.now();
-        let snapshot = self.published.load();
-        self.metrics.life_left(|| snapshot.left(now));
-        snapshot.fresh(now).cloned()
+        let published = self.published.load();
+        self.metrics
+            .life_left(|| published.snapshot.left(self.clock.now()));
+        published.fresh(&*self.clock)
     }
 
     /// What can be used now.
     pub(crate) fn current(&self) -> Option<AccessToken> {
         let now = self.clock.now();
-        self.published.load().token(now).cloned()
+        self.published.load().snapshot.token(now).cloned()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -64,9 +89,10 @@ impl Live {
     /// differs, since a replacement visits every thread that ever read it.
     pub(crate) fn unlock(&self, mut state: MutexGuard<'_, State>, wake: bool) {
         let snapshot = state.cache.snapshot();
-        let changed = **self.published.load() != snapshot;
+        let changed = self.published.load().snapshot != snapshot;
         if changed {
-            self.published.store(Arc::new(snapshot.clone()));
+            let published = Published::new(snapshot.clone(), &*self.clock);
+            self.published.store(Arc::new(published));
         }
         while let Some(event) = state.cache.next_event() {
             state.events.push(event);

@@ -54,6 +54,7 @@ impl Provider {
 
     /// A token that can be used now, where there is nothing else to do: asked first, since it takes no lock and no memory.
     /// Without one, take turns as a [`caller`](Self::caller).
+    #[inline]
     pub fn fresh(&self) -> Option<AccessToken> {
         match &self.0.source {
             Source::Live(live) => live.fresh(),

@@ -131,7 +131,7 @@ impl Settings {
             exchange_timeout: fitted.exchange_timeout,
             clock: self.clock,
             on_event: self.on_event,
-            published: ArcSwap::from_pointee(cache.snapshot()),
+            published: ArcSwap::default(),
             state: Mutex::new(State::new(cache, self.sharing)),
         };
         Ok(Provider::live(live, origins, self.timeout))

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use pan123_token_cache::{Clock, Moment};
+use pan123_token_cache::{Alarm, Clock, Moment};
 use tokio::time::Instant;
 
 /// Monotonic time by tokio's clock, so that `tokio::time::pause` and `advance` move it in a test; the wall clock by the
@@ -51,6 +51,17 @@ impl Clock for TokioClock {
             None => since_1970(SystemTime::now()),
         };
         Moment { wall, monotonic }
+    }
+
+    fn alarm(&self, at: Moment) -> Option<Alarm> {
+        if self.start.is_some() {
+            return None;
+        }
+        let monotonic = self.origin.checked_add(at.monotonic)?;
+        let wall = SystemTime::UNIX_EPOCH.checked_add(at.wall)?;
+        #[expect(clippy::disallowed_methods, reason = "a clock's business")]
+        let alarm = move || monotonic <= Instant::now() || wall <= SystemTime::now();
+        Some(Box::new(alarm))
     }
 }
 
