@@ -10,8 +10,7 @@ use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, TokenUrl};
 use pan123_token_hyper::http::{Request, Response};
 use pan123_token_hyper::{
-    AuthorizationLayer, Bytes, Credentials, Full, MAX_RESPONSE_BYTES, Service, TokenProvider,
-    fetch,
+    AuthorizationLayer, Bytes, Credentials, Full, MAX_RESPONSE_BYTES, Service, TokenProvider, fetch,
 };
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};

@@ -44,14 +44,16 @@ fn on_hyper() -> TokenProvider {
 }
 
 fn on_ureq() -> pan123_token_ureq::TokenProvider {
-    let grant = |_: Request<SendBody<'_>>, _: MiddlewareNext<'_>| -> Result<Response<Body>, Error> {
-        Ok(Response::new(Body::builder().data(GRANT)))
-    };
+    let grant =
+        |_: Request<SendBody<'_>>, _: MiddlewareNext<'_>| -> Result<Response<Body>, Error> {
+            Ok(Response::new(Body::builder().data(GRANT)))
+        };
     let agent: Agent = Agent::config_builder().middleware(grant).build().into();
-    let provider = pan123_token_ureq::TokenProvider::builder(Credentials::new("my-id", "my-secret").unwrap())
-        .agent(agent)
-        .build()
-        .unwrap();
+    let provider =
+        pan123_token_ureq::TokenProvider::builder(Credentials::new("my-id", "my-secret").unwrap())
+            .agent(agent)
+            .build()
+            .unwrap();
     provider.token().unwrap();
     assert!(provider.flush(Duration::from_secs(10)));
     provider.token().unwrap();
@@ -127,11 +129,26 @@ pub fn group() -> Group {
     Group {
         title: "A fresh token, handed out (without the inside of the clocks)",
         scenes: vec![
-            Scene { name: SCENES[0].0, make: || alone(0) },
-            Scene { name: SCENES[1].0, make: || alone(1) },
-            Scene { name: SCENES[2].0, make: || alone(2) },
-            Scene { name: SCENES[3].0, make: || alone(3) },
-            Scene { name: SCENES[4].0, make: || alone(4) },
+            Scene {
+                name: SCENES[0].0,
+                make: || alone(0),
+            },
+            Scene {
+                name: SCENES[1].0,
+                make: || alone(1),
+            },
+            Scene {
+                name: SCENES[2].0,
+                make: || alone(2),
+            },
+            Scene {
+                name: SCENES[3].0,
+                make: || alone(3),
+            },
+            Scene {
+                name: SCENES[4].0,
+                make: || alone(4),
+            },
         ],
     }
 }

@@ -43,7 +43,9 @@ fn main() {
             let allocated = allocations(it);
             let counted = instructions(index, scene);
             bare = bare.or(counted);
-            let ratio = counted.zip(bare).map(|(count, bare)| count as f64 / bare as f64);
+            let ratio = counted
+                .zip(bare)
+                .map(|(count, bare)| count as f64 / bare as f64);
             println!(
                 "| {} | {} | {} | {} | {} |",
                 it.name,

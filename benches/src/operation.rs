@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::hint::black_box;
 
-use pan123_token::http::{Request, Response};
 use pan123_token::http::header::DATE;
-use pan123_token::{AccessToken, Credentials, GetAccessToken, OffsetDateTime, RejectionWatch, token_rejected};
+use pan123_token::http::{Request, Response};
+use pan123_token::{
+    AccessToken, Credentials, GetAccessToken, OffsetDateTime, RejectionWatch, token_rejected,
+};
 use serde::Deserialize;
 use tame_oauth::gcp::{MetadataServerProvider, TokenProvider as _};
 use time::format_description::well_known::Rfc3339;
@@ -100,7 +102,8 @@ pub fn reply() -> Group {
             Scene {
                 name: "tame-oauth's `parse_token_response`, a reply of OAuth 2.0",
                 make: || {
-                    let (provider, response) = (MetadataServerProvider::new(None), response(OAUTH_GRANT));
+                    let (provider, response) =
+                        (MetadataServerProvider::new(None), response(OAUTH_GRANT));
                     rounds(move || {
                         let response = black_box(&response).clone();
                         provider.parse_token_response(0, response).unwrap()

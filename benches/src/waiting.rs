@@ -18,7 +18,7 @@ use tokio::task::{JoinSet, yield_now};
 
 use crate::operation::GRANT;
 
-const SAMPLES: usize = 7;
+const SAMPLES: usize = 15;
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn times() {
@@ -30,14 +30,24 @@ pub fn times() {
         let (time, made) = tasks_at_provider();
         (provider, requests) = (time.min(provider), made.max(requests));
     }
-    row("100,000 tasks, beside tokio's `watch`", bare, provider, requests);
+    row(
+        "100,000 tasks, beside tokio's `watch`",
+        bare,
+        provider,
+        requests,
+    );
     let (mut bare, mut provider, mut requests) = (LIMIT, LIMIT, 0);
     for _ in 0..SAMPLES {
         bare = threads_at_condvar().min(bare);
         let (time, made) = threads_at_provider();
         (provider, requests) = (time.min(provider), made.max(requests));
     }
-    row("1,000 threads, beside a `Condvar`", bare, provider, requests);
+    row(
+        "1,000 threads, beside a `Condvar`",
+        bare,
+        provider,
+        requests,
+    );
 }
 
 fn row(name: &str, bare: Duration, provider: Duration, requests: u32) {
@@ -79,7 +89,13 @@ fn tasks_at_watch() -> Duration {
     runtime.block_on(tasks(
         || {
             let mut receiver = receiver.clone();
-            async move { receiver.wait_for(|done| *done).await.map(|done| *done).unwrap() }
+            async move {
+                receiver
+                    .wait_for(|done| *done)
+                    .await
+                    .map(|done| *done)
+                    .unwrap()
+            }
         },
         || sender.send(true).unwrap(),
     ))
@@ -114,7 +130,10 @@ impl Service<Request<Full<Bytes>>> for Held {
 fn tasks_at_provider() -> (Duration, u32) {
     let (sender, released) = watch::channel(false);
     let requests = Arc::new(AtomicU32::new(0));
-    let client = Held { released, requests: Arc::clone(&requests) };
+    let client = Held {
+        released,
+        requests: Arc::clone(&requests),
+    };
     let provider = TokenProvider::builder(Credentials::new("my-id", "my-secret").unwrap())
         .client(client)
         .timeout(LIMIT)
@@ -186,17 +205,19 @@ fn threads_at_provider() -> (Duration, u32) {
     let signal = Arc::new(Signal::default());
     let requests = Arc::new(AtomicU32::new(0));
     let (released, made) = (Arc::clone(&signal), Arc::clone(&requests));
-    let answer = move |_: Request<SendBody<'_>>, _: MiddlewareNext<'_>| -> Result<Response<Body>, Error> {
-        made.fetch_add(1, Ordering::Relaxed);
-        released.wait();
-        Ok(Response::new(Body::builder().data(GRANT)))
-    };
+    let answer =
+        move |_: Request<SendBody<'_>>, _: MiddlewareNext<'_>| -> Result<Response<Body>, Error> {
+            made.fetch_add(1, Ordering::Relaxed);
+            released.wait();
+            Ok(Response::new(Body::builder().data(GRANT)))
+        };
     let agent: Agent = Agent::config_builder().middleware(answer).build().into();
-    let provider = pan123_token_ureq::TokenProvider::builder(Credentials::new("my-id", "my-secret").unwrap())
-        .agent(agent)
-        .timeout(LIMIT)
-        .build()
-        .unwrap();
+    let provider =
+        pan123_token_ureq::TokenProvider::builder(Credentials::new("my-id", "my-secret").unwrap())
+            .agent(agent)
+            .timeout(LIMIT)
+            .build()
+            .unwrap();
     let time = threads(|| drop(provider.token().unwrap()), || signal.give());
     (time, requests.load(Ordering::Relaxed))
 }
