@@ -9,9 +9,9 @@ use http_body_util::BodyExt;
 use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, TokenUrl};
 use pan123_token_hyper::http::{Request, Response};
-use pan123_token_hyper::{
-    AuthorizationLayer, Bytes, Credentials, Full, MAX_RESPONSE_BYTES, Service, TokenProvider, fetch,
-};
+use pan123_token_hyper::pan123_token::MAX_RESPONSE_BYTES;
+use pan123_token_hyper::service::Service;
+use pan123_token_hyper::{AuthorizationLayer, Bytes, Credentials, Full, TokenProvider, fetch};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};
 

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pan123_token_hyper::http::{Request, Response};
-use pan123_token_hyper::{Bytes, Credentials, Full, Service, TokenProvider};
+use pan123_token_hyper::service::Service;
+use pan123_token_hyper::{Bytes, Credentials, Full, TokenProvider};
 use pan123_token_ureq::ureq::middleware::MiddlewareNext;
 use pan123_token_ureq::ureq::{Agent, Body, Error, SendBody};
 use tokio::runtime::Builder;
