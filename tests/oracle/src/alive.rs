@@ -49,7 +49,7 @@ impl World {
             + scenario.network.latency * 2
             + (policy.min_interval + policy.lease_poll * 14) * u32::from(shares)
             + lazy
-            + SECOND;
+            + 2 * SECOND;
         let turns = u32::try_from(self.processes.len()).unwrap_or(1);
         // Each of the others goes before it once at the most.
         let turn = policy.fetch_timeout + policy.min_interval + policy.lease_poll * 3;

@@ -188,7 +188,10 @@ impl TokenCache {
             self.policy.min_interval
         };
         self.sharing.end_lease(cooldown, now);
-        self.sharing.loaded_at = Some(now.monotonic);
+        if !self.sharing.is_skipped() {
+            // It was read before the fetch. While it is bypassed it wasn't: others may have a token there by now.
+            self.sharing.loaded_at = Some(now.monotonic);
+        }
         let next_attempt = if serving_old {
             backoff.serving
         } else {

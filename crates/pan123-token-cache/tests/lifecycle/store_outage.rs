@@ -112,10 +112,10 @@ fn a_store_that_was_bypassed_gets_one_try_from_then_on() {
     // The ticket was dropped. When it has expired and the backoff has passed, the store is tried once.
     for wait in [70 * SECOND, HOUR] {
         clock.advance(wait);
+        store.called();
         let (backoff, reason) = host.wait();
         assert_eq!(reason, Reason::Backoff);
         clock.advance(backoff);
-        store.called();
         let _ = host.ticket();
         assert_eq!(store.called(), ["load"]);
     }
@@ -242,4 +242,46 @@ fn with_a_patience_that_is_shorter_than_a_call_the_store_is_bypassed_after_four_
     };
     assert_eq!(tries, 4);
     drop(ticket);
+}
+
+#[test]
+fn a_cache_whose_own_fetches_hang_finds_what_others_saved_once_the_store_is_back() {
+    for rounds in 1..10 {
+        let clock = ManualClock::new(START);
+        let (mut host, store) = Host::on_faulty_store(&clock);
+        store.fail(&FaultyStore::ALL);
+        // Its fetches hang, too; then the store is back, with another host's token.
+        for _ in 0..rounds {
+            let ticket = next_fetch(&mut host);
+            host.pass(30 * SECOND);
+            host.cache.fetched(ticket, maybe_issued(), host.now());
+        }
+        store.recover();
+        let stored = record("theirs", host.now().wall, 30 * DAY);
+        store.put(&stored, 30 * DAY);
+        let back = host.now().monotonic;
+        while host.served().is_none() {
+            match host.cache.poll(host.now()) {
+                Action::Store(step) => host.run(step),
+                Action::Wait { until, .. } => host.pass(until.monotonic - host.now().monotonic),
+                Action::Fetch(ticket) => {
+                    host.pass(30 * SECOND);
+                    host.cache.fetched(ticket, maybe_issued(), host.now());
+                }
+            }
+            let waited = host.now().monotonic - back;
+            // A load comes at least every minute, but for a fetch that is under way.
+            assert!(waited <= 95 * SECOND, "{waited:?}");
+        }
+    }
+}
+
+fn next_fetch(host: &mut Host) -> FetchTicket {
+    loop {
+        match host.cache.poll(host.now()) {
+            Action::Store(step) => host.run(step),
+            Action::Wait { until, .. } => host.pass(until.monotonic - host.now().monotonic),
+            Action::Fetch(ticket) => return ticket,
+        }
+    }
 }
