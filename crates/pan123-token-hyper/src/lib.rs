@@ -11,7 +11,6 @@ use pan123_token_hyper::http::Request;
 use pan123_token_hyper::{TokenProvider, client, credentials_from_env};
 
 #[tokio::main]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
@@ -133,6 +132,8 @@ let response = api.oneshot(request).await?;
 //!   it, Mozilla's root certificates are compiled in.
 //! - `tracing`: a provider's events go to `tracing`, too, with fingerprints and never with a secret.
 //! - `metrics`: figures go to the `metrics` facade; the [names](pan123_token_provider#metrics) are frozen.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorization;
 mod authorization_error;
