@@ -69,9 +69,24 @@ pub const ALL: [(&str, Make); 4] = [
 
 const LONG: Duration = Duration::from_secs(30);
 
+/// A provider of an adapter on tokio, whose callers block on a runtime of its own. The adapters' types have no trait in common.
+macro_rules! blocking_on_tokio {
+    ($provider:ident) => {{
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = Rc::new(runtime);
+        let on = |runtime: &Rc<Runtime>| (Rc::clone(runtime), $provider.clone());
+        let (refreshing, rejecting, settling) = (on(&runtime), $provider.clone(), on(&runtime));
+        Provider {
+            token: Box::new(move || runtime.block_on($provider.token())),
+            refresh: Box::new(move || refreshing.0.block_on(refreshing.1.refresh())),
+            reject: Box::new(move |token| rejecting.reject(token)),
+            settle: Box::new(move || assert!(settling.0.block_on(settling.1.flush(LONG)))),
+        }
+    }};
+}
+
 fn on_hyper(parts: Parts) -> Provider {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let (runtime, log) = (Rc::new(runtime), parts.log);
+    let log = parts.log;
     let provider = pan123_token_hyper::TokenProvider::builder(parts.credentials)
         .base_url(parts.base_url)
         .client(
@@ -85,14 +100,7 @@ fn on_hyper(parts: Parts) -> Provider {
         .on_event(move |event| log.take(event))
         .build()
         .unwrap();
-    let on = |runtime: &Rc<Runtime>| (Rc::clone(runtime), provider.clone());
-    let (refreshing, rejecting, settling) = (on(&runtime), provider.clone(), on(&runtime));
-    Provider {
-        token: Box::new(move || runtime.block_on(provider.token())),
-        refresh: Box::new(move || refreshing.0.block_on(refreshing.1.refresh())),
-        reject: Box::new(move |token| rejecting.reject(token)),
-        settle: Box::new(move || assert!(settling.0.block_on(settling.1.flush(LONG)))),
-    }
+    blocking_on_tokio!(provider)
 }
 
 fn on_ureq(parts: Parts) -> Provider {
@@ -119,8 +127,7 @@ fn on_ureq(parts: Parts) -> Provider {
 }
 
 fn on_reqwest(parts: Parts) -> Provider {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let (runtime, log) = (Rc::new(runtime), parts.log);
+    let log = parts.log;
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
@@ -132,14 +139,7 @@ fn on_reqwest(parts: Parts) -> Provider {
         .on_event(move |event| log.take(event))
         .build()
         .unwrap();
-    let on = |runtime: &Rc<Runtime>| (Rc::clone(runtime), provider.clone());
-    let (refreshing, rejecting, settling) = (on(&runtime), provider.clone(), on(&runtime));
-    Provider {
-        token: Box::new(move || runtime.block_on(provider.token())),
-        refresh: Box::new(move || refreshing.0.block_on(refreshing.1.refresh())),
-        reject: Box::new(move |token| rejecting.reject(token)),
-        settle: Box::new(move || assert!(settling.0.block_on(settling.1.flush(LONG)))),
-    }
+    blocking_on_tokio!(provider)
 }
 
 fn on_smol(parts: Parts) -> Provider {
