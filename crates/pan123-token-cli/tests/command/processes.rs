@@ -5,12 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Fault};
+use pan123_token_support::redis_server::RedisServer;
 
 use super::{command, folder, said};
-
-#[path = "../../../pan123-token-redis/tests/server/process.rs"]
-#[allow(dead_code, reason = "shared with the store's own tests")]
-mod process;
 
 const MANY: usize = 200;
 
@@ -61,7 +58,7 @@ fn two_hundred_processes_on_an_empty_store_ask_once_and_print_the_same_token() {
 #[test]
 #[ignore = "needs redis-server; tests/run runs it"]
 fn two_hundred_processes_of_three_homes_on_one_redis_ask_once_and_print_the_same_token() {
-    let server = process::Server::start();
+    let server = RedisServer::start();
     let emulator = Emulator::builder()
         .fault(Fault::Delay(Duration::from_secs(1)))
         .start()
