@@ -90,6 +90,16 @@ impl Failure {
         )
     }
 
+    /// Of a token that no one would have.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(
+            74,
+            "internal",
+            "stdout is closed, and no store keeps the token: it would be lost, so none was fetched; give stdout a reader, or \
+             a --store",
+        )
+    }
+
     /// Of a store that the command is about.
     pub(crate) fn store(error: impl Display) -> Self {
         Self::new(74, "store", error)

@@ -19,6 +19,9 @@ pub(crate) fn run(arguments: &Get) -> Result<(), Failure> {
     let credentials = credentials::read(&arguments.secret, &arguments.place)?;
     let (place, agent) = (&arguments.place, arguments.place.agent()?);
     let tokens = Tokens::on_store(place, credentials, agent, &stop, &warnings)?;
+    if !tokens.are_kept && output::stdout_is_nowhere() {
+        return Err(Failure::nowhere());
+    }
     print_token(arguments, &tokens, &warnings)
 }
 

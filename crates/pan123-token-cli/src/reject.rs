@@ -8,11 +8,14 @@ use serde_json::Value;
 
 use crate::arguments::Reject;
 use crate::failure::Failure;
+use crate::signals::Stop;
 use crate::stored_token::{StoredToken, replaced_when};
 use crate::warnings::Warnings;
 use crate::{files, output};
 
 pub(crate) fn run(arguments: &Reject) -> Result<(), Failure> {
+    // As PID 1 it would be deaf to them.
+    Stop::at_signals();
     let warnings = Warnings::default();
     let (session, _) = arguments.place.session(&warnings)?;
     let token = read_token()?;

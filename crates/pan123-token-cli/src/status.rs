@@ -14,6 +14,7 @@ use self::facts::Facts;
 use crate::arguments::{Report, Status};
 use crate::failure::Failure;
 use crate::output;
+use crate::signals::Stop;
 use crate::store::not_writable;
 use crate::warnings::Warnings;
 
@@ -23,6 +24,8 @@ const NOTHING: u8 = 1;
 
 /// Returns the exit code.
 pub(crate) fn run(arguments: &Status) -> Result<u8, Failure> {
+    // As PID 1 it would be deaf to them.
+    Stop::at_signals();
     let warnings = Warnings::default();
     let (session, folder) = arguments.place.session(&warnings)?;
     let now = SystemClock::new().now();

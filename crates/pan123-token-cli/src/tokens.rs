@@ -29,6 +29,8 @@ const MOMENT: Duration = Duration::from_secs(3);
 
 pub(crate) struct Tokens {
     pub(crate) provider: TokenProvider,
+    /// There is a store.
+    pub(crate) are_kept: bool,
     timeout: Duration,
     /// How long what is under way may take once the timeout has come.
     save_time: Duration,
@@ -82,7 +84,8 @@ impl Tokens {
         warnings: &Warnings,
     ) -> Result<Self, Failure> {
         let timeout = place.timeout;
-        let policy = policy(place, store.is_some());
+        let are_kept = store.is_some();
+        let policy = policy(place, are_kept);
         let save_time = 2 * policy.store_timeout;
         let (heard, seen) = (Arc::new(Heard::default()), Arc::new(Seen::default()));
         let agent = agent.config().map_err(Failure::usage)?;
@@ -105,6 +108,7 @@ impl Tokens {
         });
         Ok(Self {
             provider,
+            are_kept,
             timeout,
             save_time,
             heard,
