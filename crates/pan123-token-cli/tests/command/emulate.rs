@@ -2,9 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command};
+#[cfg(unix)]
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use super::kill;
+#[cfg(target_os = "linux")]
+use super::{as_pid_1, child_of};
 use super::{command, file, folder, run};
 
 /// `emulate`, until it is dropped.
@@ -80,7 +85,8 @@ impl Running {
     }
 
     /// Within 10 seconds.
-    fn ended(&mut self) -> ExitStatus {
+    #[cfg(unix)]
+    fn ended(&mut self) -> std::process::ExitStatus {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -344,53 +350,22 @@ fn help_is_plain_text_with_examples() {
 fn sigterm_and_sigint_end_it_with_0() {
     for signal in ["TERM", "INT"] {
         let mut emulator = Running::start(&[]);
-        let kill = Command::new("kill")
-            .args(["-s", signal, &emulator.child.id().to_string()])
-            .status();
-        assert!(kill.unwrap().success());
+        kill(emulator.child.id(), signal);
         assert_eq!(emulator.ended().code(), Some(0), "{signal}");
         let address = emulator.url.strip_prefix("http://").unwrap();
         assert!(TcpStream::connect(address).is_err());
     }
 }
 
-/// A process that is PID 1 of its namespace, as in a container, ignores signals that it doesn't handle.
 #[cfg(target_os = "linux")]
 #[test]
 fn sigterm_and_sigint_end_it_as_pid_1() {
-    // As a user who isn't root, a user namespace is needed as well.
-    let ways: [&[&str]; 2] = [
-        &["--pid", "--fork"],
-        &["--user", "--map-root-user", "--pid", "--fork"],
-    ];
-    let works = |way: &&&[&str]| {
-        let tried = Command::new("unshare").args(**way).arg("true").output();
-        tried.is_ok_and(|output| output.status.success())
-    };
-    let Some(way) = ways.iter().find(works) else {
-        eprintln!("SKIPPED: `unshare --pid` isn't permitted here, so nothing was tested as PID 1");
-        return;
-    };
     for signal in ["TERM", "INT"] {
-        let mut command = Command::new("unshare");
-        command
-            .args(*way)
-            // A test that is killed must not leave it behind.
-            .args([
-                "--kill-child",
-                env!("CARGO_BIN_EXE_pan123-token"),
-                "emulate",
-            ])
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped());
+        let Some(mut command) = as_pid_1(&command(&["emulate"])) else {
+            return;
+        };
         let mut emulator = Running::spawn(&mut command, 1);
-        let parent = emulator.child.id();
-        let children = format!("/proc/{parent}/task/{parent}/children");
-        let child = std::fs::read_to_string(children).unwrap();
-        let kill = Command::new("kill")
-            .args(["-s", signal, child.trim()])
-            .status();
-        assert!(kill.unwrap().success());
+        kill(child_of(&emulator.child), signal);
         // `unshare` ends with its child's exit code.
         assert_eq!(emulator.ended().code(), Some(0), "{signal}");
     }

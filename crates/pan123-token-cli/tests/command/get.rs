@@ -203,3 +203,42 @@ fn a_full_disk_under_stdout_is_74() {
         said.stderr
     );
 }
+
+/// What `>&-` of a shell leaves is opened anew by the standard library, before `main`.
+#[cfg(unix)]
+#[test]
+fn a_closed_stdout_is_74_before_a_token_is_lost() {
+    use super::folder;
+    use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+
+    let emulator = Emulator::builder().start().unwrap();
+    let get = |script: &str, store: &str| {
+        let script = format!("exec \"$0\" get {script}");
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .args(["-c", &script, env!("CARGO_BIN_EXE_pan123-token")])
+            .env_clear()
+            .env("PAN123_BASE_URL", emulator.url())
+            .env("PAN123_CLIENT_ID", CLIENT_ID)
+            .env("PAN123_CLIENT_SECRET", CLIENT_SECRET)
+            .env("PAN123_TOKEN_STORE", store);
+        run(&mut shell)
+    };
+    for script in [">&-", "--format json >&-", ">&- <&-", "1<>/dev/null"] {
+        let said = get(script, "none");
+        assert_eq!(said.exit, 74, "{script}: {}", said.stderr);
+        assert!(
+            said.one_line().starts_with("stdout is closed"),
+            "{script}: {}",
+            said.stderr
+        );
+    }
+    assert_eq!(emulator.token_requests(), 0);
+    // It was closed for a reason, and the next run finds the token.
+    let kept = format!("file:{}", folder("closed-stdout").join("x").display());
+    for (script, store) in [(">&-", &*kept), ("", &*kept), (">/dev/null", "none")] {
+        let said = get(script, store);
+        assert_eq!((said.exit, &*said.stderr), (0, ""), "{script}");
+    }
+    assert_eq!(emulator.token_requests(), 2);
+}

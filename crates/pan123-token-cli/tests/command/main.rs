@@ -14,6 +14,7 @@ mod process;
 mod processes;
 mod readme;
 mod secrets;
+mod shared;
 mod signals;
 mod status;
 mod store;
@@ -23,6 +24,8 @@ mod vectors;
 
 use std::io::Write;
 use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+use std::process::Child;
 use std::process::{Command, Output, Stdio};
 
 /// A client secret that must come out nowhere.
@@ -105,6 +108,68 @@ fn said(output: Output) -> Said {
         said.stderr
     );
     said
+}
+
+/// Has a shell send a signal: not every machine has another `kill`.
+#[cfg(unix)]
+#[track_caller]
+fn kill(pid: u32, signal: &str) {
+    let kill = format!("kill -{signal} {pid}");
+    let status = Command::new("sh").args(["-c", &kill]).status();
+    assert!(status.unwrap().success());
+}
+
+/// The same, run as PID 1 of a namespace, as in a container: such a process ignores signals that it doesn't handle. `None`
+/// where that isn't permitted.
+#[cfg(target_os = "linux")]
+fn as_pid_1(command: &Command) -> Option<Command> {
+    // As a user who isn't root, a user namespace is needed as well.
+    let ways: [&[&str]; 2] = [
+        &["--pid", "--fork"],
+        &["--user", "--map-root-user", "--pid", "--fork"],
+    ];
+    let works = |way: &&&[&str]| {
+        let tried = Command::new("unshare").args(**way).arg("true").output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let Some(way) = ways.iter().find(works) else {
+        eprintln!("SKIPPED: `unshare --pid` isn't permitted here, so nothing was tested as PID 1");
+        return None;
+    };
+    let mut unshare = Command::new("unshare");
+    unshare
+        .args(*way)
+        // A test that is killed must not leave it behind.
+        .arg("--kill-child")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => unshare.env(name, value),
+            None => unshare.env_remove(name),
+        };
+    }
+    Some(unshare)
+}
+
+/// The process that `unshare` has started.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn child_of(unshare: &Child) -> u32 {
+    let parent = unshare.id();
+    let children = format!("/proc/{parent}/task/{parent}/children");
+    let begun = std::time::Instant::now();
+    loop {
+        let children = std::fs::read_to_string(&children).unwrap();
+        if let Ok(child) = children.trim().parse() {
+            return child;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }
 
 /// An empty folder of this test's own.

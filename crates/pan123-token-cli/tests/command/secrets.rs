@@ -1,8 +1,10 @@
 //! Where the client secret and the token come out, over TLS: on stdout where they belong, and nowhere else.
 
+#[cfg(target_os = "linux")]
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use pan123_emulator::{Emulator, Fault};

@@ -1,4 +1,5 @@
 //! SIGTERM, SIGINT and SIGKILL while a token is fetched, and the runs that come after.
+#![cfg(unix)]
 
 use std::process::{Child, Command};
 use std::thread;
@@ -7,7 +8,9 @@ use std::time::{Duration, Instant};
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator, Fault};
 use pan123_token_support::redis_server::RedisServer;
 
-use super::{Said, command, folder, run, said};
+use super::{Said, command, folder, kill, run, said};
+#[cfg(target_os = "linux")]
+use super::{as_pid_1, child_of};
 
 struct Scene {
     emulator: Emulator,
@@ -54,13 +57,6 @@ impl Scene {
     }
 }
 
-/// The shell's own `kill`: not every machine has another.
-fn kill(child: &Child, signal: &str) {
-    let kill = format!("kill -{signal} {}", child.id());
-    let status = Command::new("sh").args(["-c", &kill]).status();
-    assert!(status.unwrap().success());
-}
-
 fn ended(child: Child) -> Said {
     said(child.wait_with_output().unwrap())
 }
@@ -69,7 +65,7 @@ fn ended(child: Child) -> Said {
 #[track_caller]
 fn nothing_is_lost(scene: &Scene, signal: &str, exit: i32) {
     let first = scene.fetching(&[]);
-    kill(&first, signal);
+    kill(first.id(), signal);
     let first = ended(first);
     assert_eq!((first.exit, &*first.stdout), (exit, ""), "{}", first.stderr);
     assert_eq!(first.one_line(), format!("ended by SIG{signal}"));
@@ -95,9 +91,9 @@ fn a_second_signal_ends_it_at_once() {
     let scene = Scene::new("second-signal", None, 20 * SECOND);
     let get = scene.fetching(&[]);
     let begun = Instant::now();
-    kill(&get, "TERM");
+    kill(get.id(), "TERM");
     thread::sleep(Duration::from_millis(300));
-    kill(&get, "INT");
+    kill(get.id(), "INT");
     let get = ended(get);
     assert_eq!((get.exit, &*get.stdout), (130, ""));
     assert!(begun.elapsed() < 10 * SECOND);
@@ -110,7 +106,7 @@ fn one_that_waits_for_another_ends_at_once_and_takes_no_lease() {
     let waiting = scene.get(&[]).spawn().unwrap();
     thread::sleep(Duration::from_millis(500));
     let begun = Instant::now();
-    kill(&waiting, "TERM");
+    kill(waiting.id(), "TERM");
     let waiting = ended(waiting);
     assert_eq!((waiting.exit, &*waiting.stdout), (143, ""));
     assert!(begun.elapsed() < SECOND);
@@ -163,5 +159,55 @@ fn on_redis_the_run_after_one_that_was_killed_outlives_its_lease() {
         assert_eq!((next.exit, &*next.stderr), (0, ""));
         assert!(begun.elapsed() < Duration::from_secs(limit));
         assert_eq!(scene.emulator.token_requests(), 2);
+    }
+}
+
+/// Whether it has a handler for both signals.
+#[cfg(target_os = "linux")]
+fn handles_signals(pid: u32) -> bool {
+    // SIGINT is 2, SIGTERM 15; the first bit is of signal 1.
+    const BOTH: u64 = 1 << 1 | 1 << 14;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() & BOTH == BOTH
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn as_pid_1_each_command_ends_at_a_signal() {
+    // It takes connections, and never says a word.
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = format!("redis://{}", deaf.local_addr().unwrap());
+    let home = folder("pid-1");
+    let commands: [&[&str]; 4] = [
+        &["get", "--client-secret-file", "-"],
+        &["api", "/x", "--client-secret-file", "-"],
+        &["reject", "--store", "file"],
+        &["status", "--timeout", "60"],
+    ];
+    for arguments in commands {
+        for (signal, exit) in [("INT", 130), ("TERM", 143)] {
+            let mut command = command(arguments);
+            command
+                .env("HOME", &home)
+                .env("PAN123_CLIENT_ID", CLIENT_ID)
+                .env("PAN123_TOKEN_STORE", &store);
+            let Some(mut unshare) = as_pid_1(&command) else {
+                return;
+            };
+            let mut unshare = unshare.stdin(std::process::Stdio::piped()).spawn().unwrap();
+            // Nothing comes on it.
+            let _stdin = unshare.stdin.take();
+            let begun = Instant::now();
+            while !handles_signals(child_of(&unshare)) {
+                assert!(begun.elapsed() < 5 * SECOND, "{arguments:?}");
+                thread::sleep(Duration::from_millis(5));
+            }
+            kill(child_of(&unshare), signal);
+            let ended = ended(unshare);
+            assert_eq!((ended.exit, &*ended.stdout), (exit, ""), "{arguments:?}");
+            assert_eq!(ended.one_line(), format!("ended by SIG{signal}"));
+            assert!(begun.elapsed() < 2 * SECOND, "{arguments:?}");
+        }
     }
 }

@@ -1,14 +1,12 @@
 //! `status`: all that an operator looks for.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
 use std::time::Duration;
 
 use pan123_emulator::{Emulator, Fault};
 
+use super::said;
 use super::store::{Scene, age};
-use super::{folder, run, said};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -44,7 +42,6 @@ fn the_last_minute_of_a_life_counts_as_expired() {
 }
 
 #[test]
-#[ignore = "the file store doesn't tell its lease record yet"]
 fn a_process_that_fetches_is_seen() {
     let emulator = Emulator::builder()
         .fault(Fault::Delay(Duration::from_secs(3)))
@@ -72,7 +69,6 @@ fn a_process_that_fetches_is_seen() {
 }
 
 #[test]
-#[ignore = "the file store doesn't tell its lease record yet"]
 fn a_cooldown_and_its_end_are_seen() {
     let emulator = Emulator::builder()
         .fault(Fault::RetryAfter("120".into()))
@@ -112,8 +108,14 @@ fn what_another_process_was_told_is_the_same_in_the_line_and_in_the_json() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_can_not_be_written_to_is_trouble() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+
+    use super::{folder, run};
+
     let scene = Scene::new("status-trouble");
     let closed = folder("status-closed");
     fs::set_permissions(&closed, PermissionsExt::from_mode(0o500)).unwrap();

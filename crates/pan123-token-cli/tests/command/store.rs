@@ -1,6 +1,5 @@
 //! The stored token, as scripts use it: `get` out of a store, `status`, `reject`, and stores that don't work.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -383,8 +382,11 @@ fn a_home_is_no_part_of_a_path_and_a_url_is_none() {
     assert_eq!(scene.emulator.token_requests(), 0);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_folder_that_others_may_write_to_is_a_wrong_setting() {
+    use std::os::unix::fs::PermissionsExt;
+
     let scene = Scene::new("open-folder");
     let open = folder("open");
     std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();

@@ -3,6 +3,7 @@
 #[cfg(all(target_os = "linux", feature = "platform-verifier"))]
 use std::path::Path;
 use std::process::Command;
+#[cfg(unix)]
 use std::time::{Duration, Instant};
 
 use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
