@@ -108,3 +108,41 @@ fn while_redis_is_down_four_runs_of_a_host_print_one_token() {
         assert_eq!(scene.emulator.token_requests(), 1);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn two_users_of_a_host_share_a_token_in_a_groups_folder() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+
+    const GROUP: u32 = 12_000;
+
+    let scene = Scene::new("group");
+    let shared = folder("group-shared");
+    std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o770)).unwrap();
+    // Root alone can become another user.
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    if is_root {
+        chown(&shared, None, Some(GROUP)).unwrap();
+    } else {
+        eprintln!("SKIPPED: it takes root to become another user, so one user shares with itself");
+    }
+    let store = format!("file-group:{}", shared.display());
+    let by = |user: u32, arguments: &[&str]| {
+        let mut command = scene.command(arguments);
+        command.env("PAN123_TOKEN_STORE", &store);
+        if is_root {
+            command.uid(user).gid(GROUP);
+        }
+        run(&mut command)
+    };
+    let token = by(12_001, &["get"]);
+    assert_eq!((token.exit, &*token.stderr), (0, ""));
+    for user in [12_002, 12_001] {
+        let same = by(user, &["get"]);
+        assert_eq!((same.exit, &*same.stderr), (0, ""));
+        assert_eq!(same.stdout, token.stdout);
+        assert_eq!(by(user, &["status"]).exit, 0);
+    }
+    assert_eq!(scene.emulator.token_requests(), 1);
+}
