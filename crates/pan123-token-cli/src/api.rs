@@ -4,16 +4,18 @@ mod reply;
 mod request;
 
 use std::io;
+use std::time::Duration;
 
 use pan123_token_ureq::http::Request;
 use pan123_token_ureq::http::header::CONTENT_TYPE;
-use pan123_token_ureq::{CallError, GetAccessToken, TokenProvider};
+use pan123_token_ureq::{CallError, GetAccessToken, Rejection, TokenProvider};
 
 pub(crate) use self::request::{Data, Target};
 use crate::arguments::Api;
 use crate::credentials;
 use crate::failure::Failure;
 use crate::signals::Stop;
+use crate::stored_token::replaced_when;
 use crate::tokens::{Got, Tokens};
 use crate::warnings::Warnings;
 
@@ -48,7 +50,13 @@ pub(crate) fn run(arguments: &Api) -> Result<(), Failure> {
     let provider = provider(&tokens, &got);
     provider.allow_origin(&base_url);
     let printed = match provider.call(&caller.new_agent(), request) {
-        Ok(reply) => reply::print(reply, &method, &operation, &got.token),
+        Ok(reply) => reply::print(reply, &method, &operation, &got.token).map_err(|failure| {
+            if failure.refuses_token() {
+                failure.perhaps_since(replaced(&provider))
+            } else {
+                failure
+            }
+        }),
         Err(CallError::Token(error)) => Err(error.into()),
         Err(CallError::Http(error)) => Err(Failure::no_reply(&error)),
         Err(error) => Err(Failure::no_reply(&io::Error::other(error))),
@@ -58,6 +66,18 @@ pub(crate) fn run(arguments: &Api) -> Result<(), Failure> {
     printed?;
     warnings.say();
     Ok(())
+}
+
+/// When another token comes in place of the one that was refused.
+fn replaced(provider: &TokenProvider) -> Option<String> {
+    let token = provider.current()?;
+    match provider.reject(&token) {
+        // A fixed one is never replaced.
+        Rejection::Suspect { replaceable_in } if replaceable_in < Duration::MAX => {
+            Some(format!("the token: {}", replaced_when(replaceable_in)))
+        }
+        _ => None,
+    }
 }
 
 /// A provider holds no token that has expired by this host's clock, which is the wrong one here.

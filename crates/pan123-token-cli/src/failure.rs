@@ -18,6 +18,7 @@ use std::io;
 use std::time::Duration;
 
 use pan123_token_ureq::pan123_token::Cause;
+use pan123_token_ureq::ureq::Error as UreqError;
 use pan123_token_ureq::{
     AccessToken, ErrorKind, Failure as Renewal, FetchError, OffsetDateTime, ResponseError,
     TokenError,
@@ -129,17 +130,28 @@ impl Failure {
 
     /// Of an API call that brought no reply, or one that broke off.
     pub(crate) fn no_reply(error: &io::Error) -> Self {
+        // As the agent says it of a body.
+        let agents = error.get_ref().and_then(|it| it.downcast_ref());
         let kind = match error.kind() {
+            _ if matches!(agents, Some(UreqError::Timeout(_))) => "timeout",
             io::ErrorKind::TimedOut => "timeout",
             io::ErrorKind::InvalidData => "tls",
             io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => "connect",
             _ => "body",
         };
-        let advice = match kind {
-            "connect" | "tls" => {
-                "check the network, the base URL, any proxy and the trusted certificates"
-            }
-            _ => "it may have reached the platform, so look before you repeat it",
+        let (error, advice): (&dyn Display, _) = match kind {
+            "timeout" => (
+                &"its time ran out",
+                "it may have reached the platform, so look before you repeat it, or allow more with --timeout",
+            ),
+            "connect" | "tls" => (
+                error,
+                "check the network, the base URL, any proxy and the trusted certificates",
+            ),
+            _ => (
+                error,
+                "it may have reached the platform, so look before you repeat it",
+            ),
         };
         Self::new(
             69,
@@ -175,6 +187,13 @@ impl Failure {
             "internal",
             format_args!("can't start the emulator: {error}"),
         )
+    }
+
+    /// An API call was refused because of its token.
+    pub(crate) fn refuses_token(&self) -> bool {
+        let response = self.fetch.as_ref().and_then(FetchError::response);
+        let code = response.and_then(ResponseError::code);
+        self.exit_code == 77 && (response.is_none() || code == Some(401))
     }
 
     pub(crate) fn exit_code(&self) -> u8 {

@@ -37,9 +37,9 @@ impl Place {
             None | Some("file") => FileStore::new().map_or_else(Store::Unusable, file),
             Some(text) => {
                 if let Some(path) = text.strip_prefix("file:") {
-                    file(FileStore::in_dir(folder(path)?))
+                    file(FileStore::in_dir(folder("file:", path)?))
                 } else if let Some(path) = text.strip_prefix("file-group:") {
-                    file(FileStore::shared_by_group(folder(path)?))
+                    file(FileStore::shared_by_group(folder("file-group:", path)?))
                 } else {
                     let shared = self.redis(text, warnings)?;
                     // What one run on this host has taken serves the others while Redis is out.
@@ -113,7 +113,7 @@ impl Place {
 }
 
 /// A folder as it was named: no shell has read it.
-fn folder(path: &str) -> Result<PathBuf, Failure> {
+fn folder(kind: &str, path: &str) -> Result<PathBuf, Failure> {
     let flaw = match path {
         "" => "names no folder",
         _ if path.starts_with('~') => {
@@ -124,7 +124,7 @@ fn folder(path: &str) -> Result<PathBuf, Failure> {
         }
         _ => return Ok(PathBuf::from(path)),
     };
-    Err(Failure::usage(format_args!("--store file: {flaw}")))
+    Err(Failure::usage(format_args!("the store {kind} {flaw}")))
 }
 
 fn unknown_store() -> Failure {

@@ -13,6 +13,8 @@ use crate::failure::Failure;
 
 /// Of a longer body the rest is printed, and isn't looked at.
 const MAX_ENVELOPE: u64 = 64 << 20;
+/// What a page of HTML begins with, say.
+const MAX_START: usize = 256;
 /// A longer value says nothing in one line.
 const MAX_VALUE: usize = 16 << 10;
 
@@ -27,11 +29,11 @@ pub(super) fn print(
     let mut body = Printing {
         body: body.into_reader(),
         written: Ok(()),
-        bytes: 0,
+        start: Vec::new(),
     };
     let mut envelope = Envelope::default();
     let read = envelope.read(&mut body);
-    let (written, empty) = (body.written, body.bytes == 0);
+    let (written, start) = (body.written, body.start);
     written.map_err(|error| Failure::output(&error))?;
 
     let has_no_body = *method == Method::HEAD || head.status == StatusCode::NO_CONTENT;
@@ -41,12 +43,17 @@ pub(super) fn print(
     if read.is_ok() && head.status.is_success() && envelope.is_success() {
         return Ok(());
     }
-    if empty && head.status == StatusCode::UNAUTHORIZED {
+    if start.is_empty() && head.status == StatusCode::UNAUTHORIZED {
         return Err(Failure::refused(
             "the API refused the token (HTTP 401, no body)",
         ));
     }
-    let judged = Response::from_parts(head, envelope.to_json(token));
+    let judged = Response::from_parts(
+        head,
+        envelope
+            .to_json(token)
+            .unwrap_or_else(|| hidden(&start, token)),
+    );
     if let Err(error) = read {
         // A status may say enough.
         let by_status = operation.parse_broken_off(&judged);
@@ -59,17 +66,25 @@ pub(super) fn print(
     }
 }
 
+/// Without the token, whatever that looks like: the core hides what looks like one.
+fn hidden(start: &[u8], token: &AccessToken) -> Vec<u8> {
+    let text = String::from_utf8_lossy(start);
+    text.replace(token.secret(), "***").into_bytes()
+}
+
 /// A body that is written to stdout as it is read.
 struct Printing<R> {
     body: R,
     written: io::Result<()>,
-    bytes: u64,
+    /// No more of it than tells what it is, if it is no envelope.
+    start: Vec<u8>,
 }
 
 impl<R: Read> Read for Printing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.body.read(buffer)?;
-        self.bytes += read as u64;
+        let room = MAX_START.saturating_sub(self.start.len());
+        self.start.extend_from_slice(&buffer[..read.min(room)]);
         let mut out = io::stdout().lock();
         let written = out.write_all(&buffer[..read]).and_then(|()| out.flush());
         if let Err(error) = written {
@@ -112,14 +127,13 @@ impl Envelope {
         self.whole && matches!(codes[..], ["0" | "\"0\""])
     }
 
-    /// What the core needs of it.
-    fn to_json(&self, token: &AccessToken) -> Vec<u8> {
+    /// What the core needs of it, without the token. `None` if it is none.
+    fn to_json(&self, token: &AccessToken) -> Option<Vec<u8>> {
         if !self.whole {
-            return Vec::new();
+            return None;
         }
         let members = self.members.iter().map(|(name, value)| {
             let value = match serde_json::from_str::<String>(value.get()) {
-                // The core hides what looks like a token; this is one, whatever it looks like.
                 Ok(text) => {
                     serde_json::Value::from(text.replace(token.secret(), "***")).to_string()
                 }
@@ -127,7 +141,7 @@ impl Envelope {
             };
             format!("\"{name}\":{value}")
         });
-        format!("{{{}}}", members.collect::<Vec<_>>().join(",")).into_bytes()
+        Some(format!("{{{}}}", members.collect::<Vec<_>>().join(",")).into_bytes())
     }
 }
 

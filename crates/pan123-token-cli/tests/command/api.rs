@@ -125,6 +125,12 @@ fn one_that_is_too_young_to_be_replaced_is_77_and_the_store_knows() {
         "{}",
         said.stderr
     );
+    let when = said.stderr.trim_end().strip_suffix(" s at the earliest)");
+    let (_, seconds) = when
+        .unwrap()
+        .rsplit_once(" (the token: `get` replaces it in ")
+        .unwrap();
+    assert!((50..=60).contains(&seconds.parse::<u32>().unwrap()));
     assert_eq!(said.stderr.lines().count(), 1);
     let status = scene.run(&["status", "--format", "json"]).json();
     assert_eq!(status["suspect"], true);
@@ -174,8 +180,11 @@ fn the_code_in_the_body_decides_how_it_ends() {
     );
     ends_with(429, "slow down", 75, "rate limited");
     ends_with(503, "<html>", 69, "unavailable (HTTP 503)");
-    ends_with(200, "<html>", 76, "not a reply of the platform's API");
+    let no_reply = "not a reply of the platform's API: no JSON";
+    ends_with(200, "<html>", 76, no_reply);
+    ends_with(501, &format!("<html>{}", "x".repeat(70_000)), 76, no_reply);
     ends_with(200, "[0]", 76, "not a reply of the platform's API");
+    ends_with(200, "", 76, "an empty body");
     ends_with(404, r#"{"message":"no Route"}"#, 76, "HTTP 404");
     ends_with(200, r#"{"code":0,"code":1}"#, 76, "unusable");
     ends_with(500, r#"{"code":0}"#, 69, "HTTP 500");
@@ -248,11 +257,15 @@ fn a_body_is_printed_as_it_comes() {
 #[test]
 fn a_call_without_a_whole_reply_is_69_and_bounded() {
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"code\":0".to_vec();
-    for script in [
-        Script::Silence,
-        Script::Reply(half.clone()),
-        Script::Drip(half, vec![b' '; 100], Duration::from_millis(200)),
-        Script::Reset(Vec::new()),
+    let late = "no whole reply to the call: its time ran out; ";
+    for (script, says) in [
+        (Script::Silence, late),
+        (Script::Reply(half.clone()), "no whole reply to the call: "),
+        (
+            Script::Drip(half, vec![b' '; 100], Duration::from_millis(200)),
+            late,
+        ),
+        (Script::Reset(Vec::new()), "no whole reply to the call: "),
     ] {
         let server = after_the_token(script);
         let begun = Instant::now();
@@ -260,7 +273,7 @@ fn a_call_without_a_whole_reply_is_69_and_bounded() {
         let said = run(&mut super::with_credentials(&api));
         assert!(begun.elapsed() < Duration::from_secs(6));
         assert_eq!(said.exit, 69, "{}", said.stderr);
-        assert!(said.stderr.contains("no whole reply"), "{}", said.stderr);
+        assert!(said.stderr.contains(says), "{}", said.stderr);
         assert_eq!(said.stderr.lines().count(), 1);
     }
 }

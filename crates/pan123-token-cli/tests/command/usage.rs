@@ -54,7 +54,7 @@ fn a_bad_command_line_is_one_line_and_64() {
         ),
         (
             &["get", "--store", "file:"],
-            "--store file: names no folder",
+            "the store file: names no folder",
         ),
         (
             &["get", "--store", "redis://"],
