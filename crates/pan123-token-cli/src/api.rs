@@ -1,5 +1,6 @@
 //! `api`: one API call with the token, and the body of the reply on stdout.
 
+mod failure;
 mod reply;
 mod request;
 

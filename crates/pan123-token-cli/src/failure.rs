@@ -18,7 +18,6 @@ use std::io;
 use std::time::Duration;
 
 use pan123_token_ureq::pan123_token::Cause;
-use pan123_token_ureq::ureq::Error as UreqError;
 use pan123_token_ureq::{
     AccessToken, ErrorKind, Failure as Renewal, FetchError, OffsetDateTime, ResponseError,
     TokenError,
@@ -33,15 +32,15 @@ use crate::output;
 pub(crate) struct Failure {
     exit_code: u8,
     kind: &'static str,
-    line: String,
+    pub(crate) line: String,
     /// Where there was an exchange.
-    fetch: Option<FetchError>,
+    pub(crate) fetch: Option<FetchError>,
     /// As another process was told.
     retry_after: Option<Duration>,
 }
 
 impl Failure {
-    fn new(exit_code: u8, kind: &'static str, line: impl Display) -> Self {
+    pub(crate) fn new(exit_code: u8, kind: &'static str, line: impl Display) -> Self {
         // Parts of it may come from arguments and files.
         let line = Cause::from(line.to_string().as_str()).to_string();
         Self {
@@ -128,58 +127,6 @@ impl Failure {
         )
     }
 
-    /// Of an API call that brought no reply, or one that broke off.
-    pub(crate) fn no_reply(error: &io::Error) -> Self {
-        // As the agent says it of a body.
-        let agents = error.get_ref().and_then(|it| it.downcast_ref());
-        let kind = match error.kind() {
-            _ if matches!(agents, Some(UreqError::Timeout(_))) => "timeout",
-            io::ErrorKind::TimedOut => "timeout",
-            io::ErrorKind::InvalidData => "tls",
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => "connect",
-            _ => "body",
-        };
-        let (error, advice): (&dyn Display, _) = match kind {
-            "timeout" => (
-                &"its time ran out",
-                "it may have reached the platform, so look before you repeat it, or allow more with --timeout",
-            ),
-            "connect" | "tls" => (
-                error,
-                "check the network, the base URL, any proxy and the trusted certificates",
-            ),
-            _ => (
-                error,
-                "it may have reached the platform, so look before you repeat it",
-            ),
-        };
-        Self::new(
-            69,
-            kind,
-            format_args!("no whole reply to the call: {error}; {advice}"),
-        )
-    }
-
-    /// Of an API call that was refused without a word.
-    pub(crate) fn refused(line: impl Display) -> Self {
-        Self::new(77, "refused", line)
-    }
-
-    /// Of a reply to an API call that is no success.
-    pub(crate) fn reply(error: ResponseError) -> Self {
-        let refused = error.kind() == ErrorKind::Refused;
-        let failure = Self::from(FetchError::Response(error));
-        if !refused {
-            return failure;
-        }
-        // The core's words are about the request for a token.
-        let line = failure.line.replace(
-            "; check the client ID and secret, or ask the platform's support",
-            "",
-        );
-        Self { line, ..failure }
-    }
-
     #[cfg(feature = "emulator")]
     pub(crate) fn listen(error: &io::Error) -> Self {
         Self::new(
@@ -187,13 +134,6 @@ impl Failure {
             "internal",
             format_args!("can't start the emulator: {error}"),
         )
-    }
-
-    /// An API call was refused because of its token.
-    pub(crate) fn refuses_token(&self) -> bool {
-        let response = self.fetch.as_ref().and_then(FetchError::response);
-        let code = response.and_then(ResponseError::code);
-        self.exit_code == 77 && (response.is_none() || code == Some(401))
     }
 
     pub(crate) fn exit_code(&self) -> u8 {

@@ -16,6 +16,7 @@ mod files;
 mod get;
 mod output;
 mod place;
+mod policy;
 mod process;
 mod reject;
 mod signals;
