@@ -27,9 +27,13 @@ use std::path::PathBuf;
 #[cfg(target_os = "linux")]
 use std::process::Child;
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 /// A client secret that must come out nowhere.
 const SECRET: &str = "SENTINEL-secret";
+
+/// Empty when the tests begin.
+static HOME: LazyLock<PathBuf> = LazyLock::new(|| folder("home"));
 
 /// The command with these arguments, and with nothing of this process's environment.
 fn command(arguments: &[&str]) -> Command {
@@ -37,7 +41,9 @@ fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
-        // Nothing is to be found in the home of the user who runs the tests.
+        // Nothing is to be found in the home of the user who runs the tests, and nothing left there: a host keeps a copy of what
+        // is in Redis.
+        .env("HOME", &*HOME)
         .env("PAN123_TOKEN_STORE", "none")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
