@@ -14,7 +14,13 @@ pub(crate) fn run(mut command: Command, shell: Shell) -> Result<(), Failure> {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
-    output::stdout(&String::from_utf8_lossy(&script))
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if shell == Shell::Bash {
+        // Up to 4.6.11 at the least, clap_complete names the states after a subcommand in two ways where there is a hyphen in the
+        // command's name, and then completes nothing (https://github.com/clap-rs/clap/issues/6421).
+        script = script.replace("pan123__subcmd__token", "pan123__token");
+    }
+    output::stdout(&script)
 }
 
 /// The manual page, in roff: the whole command's, and then a section for each subcommand.

@@ -363,6 +363,25 @@ fn completions_and_the_manual_page_know_each_command_and_option() {
     assert!(said.stdout.contains(r"\-\-store\-ca\-file"));
 }
 
+/// As bash calls them at a tab.
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_options_and_values() {
+    let script = run(&mut command(&["completions", "bash"])).stdout;
+    let complete = |words: &[&str]| {
+        let call = "eval \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+                    _pan123__token \"$1\" \"${@: -1}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; echo \"${COMPREPLY[@]}\"";
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", call, &script, "pan123-token"]).args(words);
+        run(&mut bash).stdout
+    };
+    assert_eq!(complete(&["g"]), "get\n");
+    assert_eq!(complete(&["get", "--fo"]), "--format\n");
+    assert_eq!(complete(&["get", "--format", ""]), "raw header json env\n");
+    assert_eq!(complete(&["api", "/x", "--da"]), "--data\n");
+    assert_eq!(complete(&["completions", "z"]), "zsh\n");
+}
+
 #[test]
 fn what_stands_at_a_wrong_place_is_not_repeated() {
     let secret = format!("{SECRET}.eyJ");
