@@ -48,6 +48,15 @@ fn command(arguments: &[&str]) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    if cfg!(windows) {
+        // Without them no program finds the system's libraries.
+        let needed = ["PATH", "SYSTEMROOT"];
+        command.envs(
+            needed
+                .into_iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        );
+    }
     command
 }
 

@@ -31,9 +31,7 @@ fn twenty_runs_behind_a_stopped_one_cost_at_most_two_tokens_and_the_record_is_wr
         .unwrap();
     let scene = Scene::with("behind-a-stopped", emulator);
     let mut stopped = scene.command(&["get"]).spawn().unwrap();
-    while scene.emulator.token_requests() == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    scene.wait_for_request();
     kill(stopped.id(), "STOP");
     let begun = Instant::now();
     let get = || scene.command(&["get"]).spawn().unwrap();

@@ -49,9 +49,7 @@ fn a_process_that_fetches_is_seen() {
         .unwrap();
     let scene = Scene::with("status-lease", emulator);
     let get = scene.command(&["get"]).spawn().unwrap();
-    while scene.emulator.token_requests() == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    scene.wait_for_request();
     let text = scene.run(&["status"]);
     assert_eq!(text.exit, 1);
     assert!(

@@ -24,6 +24,15 @@ impl Scene {
         Self { emulator, store }
     }
 
+    /// Until the first request for a token has come.
+    pub(crate) fn wait_for_request(&self) {
+        let begun = std::time::Instant::now();
+        while self.emulator.token_requests() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
         command
