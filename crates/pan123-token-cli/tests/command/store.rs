@@ -71,6 +71,7 @@ fn a_fresh_token_comes_from_the_store_without_a_request() {
     assert_eq!(scene.emulator.token_requests(), 1);
 }
 
+#[cfg(unix)]
 #[test]
 fn the_default_store_is_a_file_in_the_users_state_directory() {
     let scene = Scene::new("default");
@@ -408,8 +409,11 @@ fn a_place_that_is_no_folder_is_a_wrong_setting() {
     let file = folder("in-the-way").join("file");
     std::fs::write(&file, "").unwrap();
     is_misconfigured(&scene, &format!("file:{}", file.display()), "in-the-way");
-    let below = Path::new(&file).join("below");
-    is_misconfigured(&scene, &format!("file:{}", below.display()), "in-the-way");
+    // To Windows there simply is no such path, so that `status` says that nothing is stored.
+    if cfg!(unix) {
+        let below = Path::new(&file).join("below");
+        is_misconfigured(&scene, &format!("file:{}", below.display()), "in-the-way");
+    }
 }
 
 #[test]

@@ -165,6 +165,10 @@ fn http_to_any_host_may_be_allowed_by_the_environment() {
 #[test]
 fn a_proxy_variable_that_can_not_be_read_is_64_and_not_shown() {
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        if cfg!(windows) && name == "https_proxy" {
+            // There it is the same as the first.
+            continue;
+        }
         for arguments in [&["get"][..], &["api", "/x"]] {
             let mut command = with_credentials(arguments);
             let said = run(command.env(name, "gopher://SENTINEL-secret@x"));
