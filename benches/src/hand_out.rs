@@ -82,6 +82,20 @@ fn ureq() -> Shared {
     shared(move || black_box(&provider).token().unwrap())
 }
 
+fn hyper_lent() -> Shared {
+    let provider = on_hyper();
+    shared(move || now(black_box(&provider).with_token(lend)).unwrap())
+}
+
+fn ureq_lent() -> Shared {
+    let provider = on_ureq();
+    shared(move || black_box(&provider).with_token(lend).unwrap())
+}
+
+fn lend(token: &AccessToken) {
+    black_box(token);
+}
+
 /// The crate itself: a lock for reading, one clock, a copy of the text.
 fn tame_oauth() -> Shared {
     let cache = TokenCache::new();
@@ -117,10 +131,12 @@ fn object_store() -> Shared {
 }
 
 /// Names, and what threads can share.
-const SCENES: [(&str, fn() -> Shared); 5] = [
+const SCENES: [(&str, fn() -> Shared); 7] = [
     ("bare: two clock reads, one `Arc` clone", bare),
     ("hyper: `provider.token().await`", hyper),
+    ("hyper: `provider.with_token(…).await`", hyper_lent),
     ("ureq: `provider.token()`", ureq),
+    ("ureq: `provider.with_token(…)`", ureq_lent),
     ("tame-oauth: `TokenCache::get`", tame_oauth),
     ("object_store's shape", object_store),
 ];
@@ -148,6 +164,14 @@ pub fn group() -> Group {
             Scene {
                 name: SCENES[4].0,
                 make: || alone(4),
+            },
+            Scene {
+                name: SCENES[5].0,
+                make: || alone(5),
+            },
+            Scene {
+                name: SCENES[6].0,
+                make: || alone(6),
             },
         ],
     }

@@ -46,22 +46,29 @@ impl Published {
         Self { snapshot, fresh }
     }
 
-    fn fresh(&self, clock: &dyn Clock) -> Option<AccessToken> {
+    #[inline]
+    fn fresh(&self, clock: &dyn Clock) -> Option<&AccessToken> {
         match &self.fresh {
-            Some((token, alarm)) => (!alarm()).then(|| token.clone()),
-            None => self.snapshot.fresh(clock.now()).cloned(),
+            Some((token, alarm)) => (!alarm()).then_some(token),
+            None => self.snapshot.fresh(clock.now()),
         }
     }
 }
 
 impl Live {
-    /// What can be used now, while there is nothing else to do.
+    /// Lends what can be used now, while there is nothing else to do.
     #[inline]
-    pub(crate) fn fresh(&self) -> Option<AccessToken> {
+    pub(crate) fn with_fresh<T, F>(&self, borrow: F) -> Result<T, F>
+    where
+        F: FnOnce(&AccessToken) -> T,
+    {
         let published = self.published.load();
         self.metrics
             .life_left(|| published.snapshot.left(self.clock.now()));
-        published.fresh(&*self.clock)
+        match published.fresh(&*self.clock) {
+            Some(token) => Ok(borrow(token)),
+            None => Err(borrow),
+        }
     }
 
     /// What can be used now.

@@ -56,9 +56,22 @@ impl Provider {
     /// Without one, take turns as a [`caller`](Self::caller).
     #[inline]
     pub fn fresh(&self) -> Option<AccessToken> {
+        self.with_fresh(AccessToken::clone).ok()
+    }
+
+    /// The same token, lent for this call, which may call the provider: then nothing is written that other threads read.
+    ///
+    /// # Errors
+    ///
+    /// The closure comes back uncalled where there is no such token.
+    #[inline]
+    pub fn with_fresh<T, F>(&self, borrow: F) -> Result<T, F>
+    where
+        F: FnOnce(&AccessToken) -> T,
+    {
         match &self.0.source {
-            Source::Live(live) => live.fresh(),
-            Source::Fixed(token) => Some(token.clone()),
+            Source::Live(live) => live.with_fresh(borrow),
+            Source::Fixed(token) => Ok(borrow(token)),
         }
     }
 

@@ -74,6 +74,34 @@ impl TokenProvider {
         }
     }
 
+    /// As [`token()`](Self::token), but lends the token for this call instead of giving a share in it away. That writes
+    /// nothing that other threads read: for threads that ask many times in a millisecond.
+    ///
+    /// The closure is called once, without a lock, and may call the provider.
+    ///
+    /// ```
+    /// use pan123_token_ureq::http::HeaderMap;
+    /// # use pan123_token_ureq::{AccessToken, OffsetDateTime, TokenProvider};
+    /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+    /// let mut headers = HeaderMap::new();
+    /// provider.with_token(|token| token.authorize(&mut headers))?;
+    /// assert_eq!(headers["authorization"], "Bearer a.b.c");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`token()`](Self::token); the closure isn't called then.
+    pub fn with_token<T>(&self, borrow: impl FnOnce(&AccessToken) -> T) -> Result<T, TokenError> {
+        match self.provider.with_fresh(borrow) {
+            Ok(result) => Ok(result),
+            Err(borrow) => {
+                let token = self.wait(Wanted::Usable, self.provider.timeout())?;
+                Ok(borrow(&token))
+            }
+        }
+    }
+
     /// Another token than the current one, though that may be fresh: a newer one from the store, or else a renewal. Other
     /// callers get the current one meanwhile. A provider that holds none yet wants another than the stored one.
     ///

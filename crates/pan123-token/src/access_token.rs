@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,10 +17,16 @@ const OPEN_PLATFORM: HeaderValue = HeaderValue::from_static("open_platform");
 
 /// An access token and the time at which it expires.
 ///
-/// Cheap to clone: clones share one allocation, which is wiped when the last of them (and of the header values made
+/// Cheap to clone: clones share one text, which is wiped when the last of them (and of the header values made
 /// from them) is dropped. `Debug` shows the [fingerprint](Self::fingerprint) and the expiry, never the secret.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AccessToken {
+pub struct AccessToken(
+    // As small as a pointer, since it is handed out more often than anything else happens to it.
+    Arc<Issued>,
+);
+
+#[derive(PartialEq, Eq)]
+struct Issued {
     /// `Bearer …`: the one form in which a token is used, so it is made once.
     authorization: HeaderValue,
     expires_at: OffsetDateTime,
@@ -60,16 +67,17 @@ impl AccessToken {
         let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
             .map_err(|_| AccessTokenError::NotHeaderSafe)?;
         authorization.set_sensitive(true);
-        Ok(Self {
+        Ok(Self(Arc::new(Issued {
             authorization,
             expires_at,
-        })
+        })))
     }
 
     /// The token itself. Handle it as a password.
     pub fn secret(&self) -> &str {
         // Both steps were checked at the door; there is no other case.
-        self.authorization
+        self.0
+            .authorization
             .to_str()
             .map_or("", |text| &text[SCHEME.len()..])
     }
@@ -79,7 +87,7 @@ impl AccessToken {
     /// Only `expiredAt` counts: the documented lifetime (30 days) and the one measured (90 days) disagree, and the `exp`
     /// inside the token is reported to be unreliable.
     pub fn expires_at(&self) -> OffsetDateTime {
-        self.expires_at
+        self.0.expires_at
     }
 
     /// Whether `now` lies before the expiry.
@@ -87,12 +95,12 @@ impl AccessToken {
     /// It says nothing of a token that was taken offline because more than 3 were issued; only an API call shows
     /// that ([`token_rejected`](crate::token_rejected)).
     pub fn is_usable_at(&self, now: OffsetDateTime) -> bool {
-        now < self.expires_at
+        now < self.0.expires_at
     }
 
     /// `Bearer <accessToken>`, marked as sensitive. Allocates nothing: the value shares the token's memory.
     pub fn authorization(&self) -> HeaderValue {
-        self.authorization.clone()
+        self.0.authorization.clone()
     }
 
     /// Puts in the two headers that every API call carries: `Authorization` and `Platform`. Earlier values of either are
@@ -121,7 +129,7 @@ impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
             .field("fingerprint", &self.fingerprint())
-            .field("expires_at", &self.expires_at)
+            .field("expires_at", &self.0.expires_at)
             .finish_non_exhaustive()
     }
 }

@@ -56,6 +56,21 @@ impl TokioProvider {
         }
     }
 
+    /// Lends a token that can be used now, within the provider's timeout.
+    pub async fn with_token<T>(
+        &self,
+        borrow: impl FnOnce(&AccessToken) -> T,
+    ) -> Result<T, TokenError> {
+        match self.provider.with_fresh(borrow) {
+            Ok(result) => Ok(result),
+            Err(borrow) => {
+                let limit = self.provider.timeout();
+                let token = Box::pin(self.wait(Wanted::Usable, limit)).await?;
+                Ok(borrow(&token))
+            }
+        }
+    }
+
     /// Another token than the current one.
     pub async fn refresh(&self) -> Result<AccessToken, TokenError> {
         self.wait(Wanted::Refreshed, self.provider.timeout()).await
