@@ -35,6 +35,8 @@ async fn a_fresh_token_is_handed_out_without_an_allocation() {
             assert_eq!(token.unwrap(), held);
             let within = pin!(provider.token_within(Duration::ZERO)).poll(&mut context);
             assert!(within.is_ready());
+            let lent = pin!(provider.with_token(|token| *token == held)).poll(&mut context);
+            assert_eq!(lent, Poll::Ready(Ok(true)));
             assert_eq!(provider.current().as_ref(), Some(&held));
             drop(provider.clone());
         }

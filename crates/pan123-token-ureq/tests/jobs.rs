@@ -132,6 +132,23 @@ fn a_fresh_token_starts_nothing() {
 }
 
 #[test]
+fn a_token_is_lent_as_it_is_handed_out() {
+    let clock = clock();
+    let platform = Platform::new(&clock);
+    let provider = platform.provider(&clock).build().unwrap();
+    let lent = || provider.with_token(|token| token.secret().to_owned());
+    platform.answers_with(Answer::Dead);
+    assert!(lent().is_err());
+    platform.answers_with(Answer::Grant);
+    clock.advance(DAY);
+    let first = lent().unwrap();
+    assert_eq!(lent().unwrap(), first);
+    assert_eq!(provider.token().unwrap().secret(), first);
+    clock.advance(LIFE);
+    assert_ne!(lent().unwrap(), first);
+}
+
+#[test]
 fn providers_on_one_store_share_a_token() {
     let clock = clock();
     let platform = Platform::new(&clock);

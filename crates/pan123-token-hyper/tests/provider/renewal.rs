@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pan123_token_hyper::Rejection;
+
 use crate::platform::{DAY, HOUR, LIFETIME, Mood, SECOND, quiet, set_up};
 
 #[tokio::test(start_paused = true)]
@@ -16,6 +18,32 @@ async fn nothing_is_fetched_before_it_is_asked_for_and_nothing_twice() {
         clock.advance(DAY);
     }
     assert_eq!(platform.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_lent_as_it_is_handed_out() {
+    let (provider, platform, clock) = set_up();
+    let lent = || provider.with_token(|token| token.secret().to_owned());
+    platform.set_mood(Mood::Down);
+    assert!(lent().await.is_err());
+    platform.set_mood(Mood::Well);
+    clock.advance(HOUR);
+    assert_eq!(lent().await.unwrap(), "token-1");
+    assert_eq!(lent().await.unwrap(), "token-1");
+    assert_eq!(platform.issued(), 1);
+    clock.advance(LIFETIME);
+    assert_eq!(lent().await.unwrap(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_a_token_is_lent_may_call_the_provider() {
+    let (provider, _, clock) = set_up();
+    provider.token().await.unwrap();
+    clock.advance(2 * HOUR);
+    let rejection = provider.with_token(|token| provider.reject(token)).await;
+    assert!(matches!(rejection, Ok(Rejection::Suspect { .. })));
+    let next = provider.with_token(|token| token.secret().to_owned()).await;
+    assert_eq!(next.unwrap(), "token-2");
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,6 +26,17 @@ async fn the_first_call_fetches_the_token_and_carries_both_headers() {
     assert_eq!(emulator.token_requests(), 1);
 }
 
+#[tokio::test]
+async fn a_token_is_lent_once_there_is_one() {
+    let emulator = Emulator::builder().start().unwrap();
+    let provider = provider(&emulator.url());
+    for _ in 0..2 {
+        let lent = provider.with_token(|token| token.secret().to_owned()).await;
+        assert_eq!(lent.ok(), emulator.live_tokens(CLIENT_ID).pop());
+    }
+    assert_eq!(emulator.token_requests(), 1);
+}
+
 async fn a_token_that_was_taken_offline_is_replaced(rejection: Rejection) {
     let emulator = Emulator::builder().rejection(rejection).start().unwrap();
     let clock = clock();
