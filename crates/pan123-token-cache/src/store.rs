@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hmac_sha256::Hash as Sha256;
 use pan123_token::{BaseUrl, Fingerprint, GetAccessToken};
-use sha2::{Digest, Sha256};
 
 use crate::moment::{Moment, unix};
 use crate::record::Record;

@@ -6,10 +6,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Generate as _, Nonce, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit as _};
-use hkdf::Hkdf;
+use hmac_sha256::HKDF;
 use pan123_token_cache::pan123_token::AccessToken;
 use pan123_token_cache::{Record, StoreError, StoreKey};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// What the key is derived for, and the first line of what is authenticated.
@@ -89,15 +88,11 @@ impl Seal {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "HKDF-SHA256 expands to any length up to 8,160 bytes"
-)]
 fn cipher(secret: &str) -> ChaCha20Poly1305 {
     let mut key = Zeroizing::new([0; 32]);
-    Hkdf::<Sha256>::new(None, secret.as_bytes())
-        .expand(PURPOSE.as_bytes(), &mut *key)
-        .expect("one block");
+    // Without a salt.
+    let secret = Zeroizing::new(HKDF::extract([], secret));
+    HKDF::expand(&mut *key, *secret, PURPOSE);
     let key: &Key = (&*key).into();
     ChaCha20Poly1305::new(key)
 }

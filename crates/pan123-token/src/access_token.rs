@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hmac_sha256::Hash as Sha256;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
