@@ -3,6 +3,8 @@
 mod connect;
 mod idle;
 mod proxy;
+#[cfg(all(test, feature = "rustls"))]
+mod tests;
 mod tls;
 mod tunnel;
 
@@ -230,54 +232,5 @@ where
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(test, feature = "rustls"))]
-#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
-mod tests {
-    use std::time::Instant;
-
-    use http_body_util::Empty;
-    use pan123_emulator::Emulator;
-    use pan123_token::http::Version;
-    use pan123_token_support::fault_proxy::{Fault, FaultProxy};
-
-    use super::*;
-    use crate::Bytes;
-
-    #[tokio::test]
-    async fn an_http_2_connection_that_went_deaf_is_dropped_when_a_ping_is_not_answered() {
-        let emulator = Emulator::builder().tls().start().unwrap();
-        let relay = FaultProxy::start(emulator.addr(), Fault::None);
-        let mut builder = Client::builder().no_proxy();
-        builder = builder
-            .ca_pem(emulator.ca_pem().unwrap().as_bytes())
-            .unwrap();
-        builder.pings = [Duration::from_millis(300), Duration::from_millis(100)];
-        let client = builder.build().unwrap();
-        let call = async || {
-            let uri = format!("https://{}/api/v1/user/info", relay.address());
-            let request = Request::get(uri).body(Empty::<Bytes>::new()).unwrap();
-            (&mut &client).call(request).await
-        };
-        assert_eq!(call().await.unwrap().version(), Version::HTTP_2);
-        assert_eq!(relay.connections(), 1);
-        relay.deafen();
-        let begun = Instant::now();
-        call().await.unwrap_err();
-        let noticed = begun.elapsed();
-        println!("noticed after {noticed:?}");
-        assert!(noticed < Duration::from_secs(2), "{noticed:?}");
-        call().await.unwrap();
-        assert_eq!(relay.connections(), 2);
-    }
-
-    #[test]
-    fn a_call_may_be_silent_for_a_minute() {
-        let builder = ClientBuilder::default();
-        assert_eq!(builder.idle_timeout, Duration::from_secs(60));
-        assert_eq!(builder.pings, [15, 5].map(Duration::from_secs));
-        assert_eq!(CONNECT_TIMEOUT, Duration::from_secs(10));
     }
 }

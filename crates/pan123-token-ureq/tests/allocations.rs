@@ -25,7 +25,9 @@ fn a_current_token_costs_no_allocation() {
                 black_box(provider.token().unwrap());
                 black_box(provider.current().unwrap());
                 provider
-                    .with_token(|token| drop(black_box(token.fingerprint())))
+                    .with_token(|token| {
+                        black_box(token.fingerprint());
+                    })
                     .unwrap();
             }
         });
