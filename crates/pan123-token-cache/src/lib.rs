@@ -1,13 +1,5 @@
 //! The life of the 123pan open platform's access token, without I/O: when to fetch, use, renew, wait and share it.
 //!
-//! [`TokenCache`] is a state machine. A driver asks it what to do ([`poll`](TokenCache::poll)), does that one thing, and
-//! reports how it ended. A ready-made driver is in `pan123-token-hyper`, `pan123-token-ureq` or
-//! `pan123-token-reqwest`; this crate is for a runtime of one's own, and holds the rules.
-//!
-//! # A driver
-//!
-//! All that a runtime needs: something that sends a request, something that waits, and a clock.
-//!
 //! ```
 //! use std::time::Duration;
 //!
@@ -115,6 +107,11 @@
 //! ```
 //!
 //! # Concepts
+//!
+//! [`TokenCache`] is a state machine. A driver, as above, asks it what to do ([`poll`](TokenCache::poll)), does that one thing,
+//! and reports how it ended. All that it needs of a runtime: something that sends a request, something that waits, and a
+//! clock. Ready-made drivers are `pan123-token-hyper`, `pan123-token-ureq` and `pan123-token-reqwest`; this crate is for a
+//! runtime of one's own, and holds the rules.
 //!
 //! The machine has at most one action under way: an exchange with the platform, or one call to the store. It asks for the
 //! next one when that is reported, or when its deadline has passed. So a future that is cancelled, a thread that panics or

@@ -1,8 +1,6 @@
 //! What every provider of the 123pan open platform's access token has in common, whatever its runtime and its HTTP client.
 //!
-//! # A whole adapter
-//!
-//! On threads, with a store that blocks:
+//! A whole adapter, on threads, with a store that blocks:
 //!
 //! ```
 //! use std::sync::Arc;
