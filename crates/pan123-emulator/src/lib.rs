@@ -34,7 +34,8 @@
 //! // First the script: a gateway's error, then a reply that breaks off.
 //! assert!(program(&emulator.url())?.starts_with("HTTP/1.1 503 "));
 //! assert!(!program(&emulator.url())?.ends_with('}'));
-//! // Then normal service. The token of the reply that broke off lives on: only its client doesn't know it.
+//! // Then normal service. The token of the reply that broke off lives on: only its client doesn't
+//! // know it.
 //! let reply = program(&emulator.url())?;
 //! let live = emulator.live_tokens(CLIENT_ID);
 //! assert_eq!(live.len(), 2);

@@ -4,12 +4,14 @@
 //! use std::time::Duration;
 //!
 //! use pan123_token::{AccessToken, FetchError, GetAccessToken, Grant};
-//! use pan123_token_cache::{Action, Clock, Event, RenewalPolicy, StoreSession, TokenCache, TokenError};
+//! use pan123_token_cache::{Action, Clock, Event, RenewalPolicy, StoreSession};
+//! use pan123_token_cache::{TokenCache, TokenError};
 //!
 //! /// A made-up single-threaded runtime.
 //! trait Runtime: Clock {
-//!     /// Sends the request, without following redirects, and reads at most `MAX_RESPONSE_BYTES + 1` of the reply.
-//!     fn exchange(&self, operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError>;
+//!     /// Sends the request, without following redirects, and reads at most
+//!     /// `MAX_RESPONSE_BYTES + 1` of the reply.
+//!     fn exchange(&self, it: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError>;
 //!     fn sleep(&self, time: Duration);
 //!     fn log(&self, event: &Event);
 //! }
@@ -18,7 +20,8 @@
 //!     runtime: R,
 //!     operation: GetAccessToken,
 //!     cache: TokenCache,
-//!     /// From `RenewalPolicy::fitted_to`, as the cache's policy is: the machine waits a second longer for the report.
+//!     /// From `RenewalPolicy::fitted_to`, as the cache's policy is: the machine waits a second
+//!     /// longer for the report.
 //!     exchange_timeout: Duration,
 //!     /// With a cache that is `sharing()`.
 //!     store: Option<StoreSession>,
@@ -31,18 +34,20 @@
 //!         loop {
 //!             let now = self.runtime.now();
 //!             let snapshot = self.cache.snapshot();
-//!             // This runtime has one thread, so that a caller makes a renewal that is due; it doesn't wait for a later one.
-//!             // With a second thread or task, hand the token out and renew there.
+//!             // This runtime has one thread, so that a caller makes a renewal that is due; it
+//!             // doesn't wait for a later one. With a second thread or task, hand the token out
+//!             // and renew there.
 //!             if let (Some(token), false) = (snapshot.token(now), snapshot.wants_poll(now)) {
 //!                 return Ok(token.clone());
 //!             }
 //!             match self.cache.poll(now) {
 //!                 Action::Fetch(ticket) => {
-//!                     let result = self.runtime.exchange(&self.operation, self.exchange_timeout);
+//!                     let timeout = self.exchange_timeout;
+//!                     let result = self.runtime.exchange(&self.operation, timeout);
 //!                     self.cache.fetched(ticket, result, self.runtime.now());
 //!                 }
 //!                 Action::Store(step) => {
-//!                     // Without a session it is dropped, and counts as failed from its deadline on.
+//!                     // Without a session it is dropped, and fails at its deadline.
 //!                     if let Some(store) = &self.store {
 //!                         self.cache.stored(store.run(step), self.runtime.now());
 //!                     }
@@ -51,7 +56,7 @@
 //!                     if let Some(token) = self.cache.snapshot().token(now) {
 //!                         return Ok(token.clone());
 //!                     }
-//!                     // Too long a wait: the error says why, and when the next attempt is made.
+//!                     // Too long: the error says why, and when the next attempt is made.
 //!                     if until.monotonic > deadline {
 //!                         let error = self.cache.token_error(until, reason, now);
 //!                         return Err(error.unwrap_or(TokenError::TimedOut(limit)));
@@ -72,13 +77,13 @@
 //! # struct MadeUp { now: std::sync::Mutex<Moment>, asked: std::sync::atomic::AtomicU32, log: std::sync::Mutex<Vec<String>> }
 //! # impl Clock for MadeUp { fn now(&self) -> Moment { *self.now.lock().unwrap() } }
 //! # impl Runtime for MadeUp {
-//! #     fn exchange(&self, operation: &GetAccessToken, _: Duration) -> Result<Grant, FetchError> {
+//! #     fn exchange(&self, it: &GetAccessToken, _: Duration) -> Result<Grant, FetchError> {
 //! #         // The first reply is a rate limit, the second a token for 30 days.
 //! #         let body = match self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
 //! #             0 => r#"{"code":429,"message":"请求太频繁","data":null}"#,
 //! #             _ => r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#,
 //! #         };
-//! #         operation.parse_response(&http::Response::new(body)).map_err(Into::into)
+//! #         it.parse_response(&http::Response::new(body)).map_err(Into::into)
 //! #     }
 //! #     fn sleep(&self, time: Duration) { let mut now = self.now.lock().unwrap(); *now = now.after(time); }
 //! #     fn log(&self, event: &Event) { self.log.lock().unwrap().push(event.to_string()); }
@@ -218,7 +223,12 @@
 //! let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
 //! let response = http::Response::builder()
 //!     .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
-//!     .body(r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#)?;
+//!     .body(
+//!         r#"{
+//!             "code": 0,
+//!             "data": {"accessToken": "a.b.c", "expiredAt": "2025-03-23T15:48:37+08:00"}
+//!         }"#,
+//!     )?;
 //! let result = operation.parse_response(&response).map_err(Into::into);
 //! let now = start.after(Duration::from_secs(1));
 //! cache.fetched(ticket, result, now);

@@ -35,8 +35,8 @@ impl TokenProvider {
     /// use pan123_token_hyper::{TokenProvider, client, credentials_from_env, http::Request};
     ///
     /// let provider = TokenProvider::builder(credentials_from_env()?).build()?;
-    /// let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(String::new())?;
-    /// let response = provider.call(client()?, request).await?;
+    /// let request = Request::get("https://open-api.123pan.com/api/v1/user/info");
+    /// let response = provider.call(client()?, request.body(String::new())?).await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -22,15 +22,17 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One provider for the whole program: its clones share the token.
+    // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One provider for the whole program:
+    // its clones share the token.
     let provider = TokenProvider::builder(credentials_from_env()?)
         .on_event(|event| eprintln!("{event}"))
         .build()?;
     let client = client()?;
 
-    // The token is fetched with the first call, and from then on renewed beside the calls. A call that was refused
-    // because of its token is sent once more with another.
-    let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(String::new())?;
+    // The token is fetched with the first call, and from then on renewed beside the calls.
+    // A call that was refused because of its token is sent once more with another.
+    let request = Request::get("https://open-api.123pan.com/api/v1/user/info");
+    let request = request.body(String::new())?;
     let response = provider.call(&client, request).await?;
     println!("{:?}", response.into_body().collect().await?.to_bytes());
     Ok(())
@@ -40,7 +42,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
 # In a tower stack
 
 ```no_run
-use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, TokenProvider, client, credentials_from_env};
+use pan123_token_hyper::{AuthorizationLayer, Bytes, Full, TokenProvider};
+use pan123_token_hyper::{client, credentials_from_env};
 use tower::{Layer, ServiceExt};
 # use pan123_token_hyper::http::Request;
 
@@ -78,7 +81,10 @@ let response = api.oneshot(request).await?;
 //!
 //! # let test = async {
 //! // #[tokio::test(start_paused = true)]
-//! let reply = r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#;
+//! let reply = r#"{
+//!     "code": 0,
+//!     "data": {"accessToken": "a.b.c", "expiredAt": "2025-03-23T15:48:37+08:00"}
+//! }"#;
 //! let reply = ([("date", "Fri, 21 Feb 2025 07:48:37 GMT")], reply);
 //! let platform = Router::new().route("/api/v1/access_token", post(async move || reply));
 //! let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?)
@@ -155,15 +161,17 @@ pub use fetch::fetch;
 pub use provider::TokenProvider;
 
 // What most programs name. All the rest is found in the crates themselves.
+#[doc(no_inline)]
+pub use pan123_token::OffsetDateTime;
 pub use pan123_token::{
-    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, OffsetDateTime,
-    ResponseError, http,
+    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, ResponseError,
+    http,
 };
 pub use pan123_token_cache::{self, Event, Failure, Rejection, RenewalPolicy, TokenError};
 pub use pan123_token_provider::{BuildError, EnvironmentError, credentials_from_env};
 // What a client of one's own is given.
-pub use bytes::Bytes;
-pub use http_body_util::Full;
+#[doc(no_inline)]
+pub use {bytes::Bytes, http_body_util::Full};
 
 /// What the signatures of this crate name, and programs rarely do.
 pub mod service {

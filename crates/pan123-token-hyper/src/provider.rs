@@ -32,7 +32,7 @@ use crate::builder::TokenProviderBuilder;
 pub struct TokenProvider(pub(crate) TokioProvider);
 
 impl TokenProvider {
-    /// Begins to make one.
+    /// A builder, for the official address and with the default policy.
     pub fn builder(credentials: Credentials) -> TokenProviderBuilder {
         TokenProviderBuilder::new(credentials)
     }

@@ -58,7 +58,8 @@
 //!     }
 //! }
 //!
-//! /// Sends the request with an HTTP client that follows no redirect, and reads at most `MAX_RESPONSE_BYTES + 1`.
+//! /// Sends the request with an HTTP client that follows no redirect, and reads at most
+//! /// `MAX_RESPONSE_BYTES + 1`.
 //! fn send(operation: &GetAccessToken, timeout: Duration) -> Result<Grant, FetchError> {
 //!     // …
 //! #   let _ = timeout;

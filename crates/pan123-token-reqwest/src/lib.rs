@@ -1,4 +1,4 @@
-//! The access token of the 123pan open platform, with [reqwest] and tokio (async).
+//! The access token of the 123pan open platform, with [reqwest](https://docs.rs/reqwest) and tokio (async).
 //!
 //! ```no_run
 //! use std::error::Error;
@@ -19,15 +19,16 @@
 //! }
 //!
 //! async fn run() -> Result<(), Box<dyn Error>> {
-//!     // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One provider for the whole program: its clones share the token.
+//!     // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One provider for the whole program:
+//!     // its clones share the token.
 //!     let provider = TokenProvider::builder(credentials_from_env()?)
 //!         .on_event(|event| eprintln!("{event}"))
 //!         .build()?;
 //!     // `send` takes no client that follows redirects.
 //!     let client = Client::builder().redirect(Policy::none()).build()?;
 //!
-//!     // The token is fetched with the first call, and from then on renewed beside the calls. A call that was refused
-//!     // because of its token is sent once more with another.
+//!     // The token is fetched with the first call, and from then on renewed beside the calls.
+//!     // A call that was refused because of its token is sent once more with another.
 //!     let request = client.get("https://open-api.123pan.com/api/v1/user/info");
 //!     let response = provider.send(request).await?;
 //!     println!("{}", response.text().await?);
@@ -91,9 +92,11 @@ pub use provider::TokenProvider;
 pub use send::SendError;
 
 // What most programs name. All the rest is found in the crates themselves.
+#[doc(no_inline)]
+pub use pan123_token::OffsetDateTime;
 pub use pan123_token::{
-    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, OffsetDateTime,
-    ResponseError, http,
+    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, ResponseError,
+    http,
 };
 pub use pan123_token_cache::{self, Event, Failure, Rejection, RenewalPolicy, TokenError};
 pub use pan123_token_provider::{EnvironmentError, credentials_from_env};

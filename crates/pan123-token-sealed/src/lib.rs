@@ -50,7 +50,7 @@
 //! That of a [`Record`](pan123_token_cache::Record), with this for `accessToken`:
 //!
 //! ```text
-//! sealed:FINGERPRINT:v1.BASE64URL        without padding, of: nonce (12 bytes), ciphertext, tag (16 bytes)
+//! sealed:FINGERPRINT:v1.BASE64URL     without padding, of: nonce (12 bytes), ciphertext, tag (16)
 //! ```
 //!
 //! - The key: HKDF-SHA256 (RFC 5869) of the secret's bytes, without a salt, for `pan123-token sealed v1`; 32 bytes.

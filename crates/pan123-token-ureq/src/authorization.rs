@@ -65,10 +65,11 @@ impl TokenProvider {
 /// ```no_run
 /// # #[cfg(feature = "rustls")]
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use pan123_token_ureq::{AgentBuilder, Credentials, TokenProvider};
+/// use pan123_token_ureq::{AgentBuilder, TokenProvider, credentials_from_env};
 ///
-/// let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?).build()?;
-/// let agent = AgentBuilder::default().config()?.middleware(provider.clone()).build().new_agent();
+/// let provider = TokenProvider::builder(credentials_from_env()?).build()?;
+/// let config = AgentBuilder::default().config()?;
+/// let agent = config.middleware(provider.clone()).build().new_agent();
 /// let reply = agent.get("https://open-api.123pan.com/api/v1/user/info").call()?;
 /// # Ok(())
 /// # }

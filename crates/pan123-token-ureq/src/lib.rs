@@ -1,4 +1,4 @@
-//! The access token of the 123pan open platform, with [ureq] (blocking): got, kept, shared and renewed in time.
+//! The access token of the 123pan open platform, with [ureq](https://docs.rs/ureq) (blocking): got, kept, shared and renewed in time.
 #![cfg_attr(
     feature = "rustls",
     doc = r#"
@@ -20,7 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    // Of PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One for the whole program; clones share the token.
+    // PAN123_CLIENT_ID and PAN123_CLIENT_SECRET. One provider for the whole program:
+    // its clones share the token.
     let provider = TokenProvider::builder(credentials_from_env()?)
         .on_event(|event| eprintln!("{event}"))
         .build()?;
@@ -52,7 +53,7 @@ fn print_user_info(provider: &TokenProvider) -> Result<(), Box<dyn Error>> {
 //!   one is one of the 3 that the platform keeps alive per client ID.
 //! - [`fetch()`] is the single exchange, with nothing kept.
 //! - `agent()` is an agent that is ready to use (feature `rustls`): rustls, no redirects, no endless silence. Any other
-//!   [`ureq::Agent`] will do as well.
+//!   [`ureq::Agent`](https://docs.rs/ureq/3/ureq/struct.Agent.html) will do as well.
 //!
 //! # Errors
 //!
@@ -113,9 +114,11 @@ pub use fetch::fetch;
 pub use provider::TokenProvider;
 
 // What most programs name. All the rest is found in the crates themselves.
+#[doc(no_inline)]
+pub use pan123_token::OffsetDateTime;
 pub use pan123_token::{
-    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, OffsetDateTime,
-    ResponseError, http,
+    self, AccessToken, BaseUrl, Credentials, ErrorKind, FetchError, GetAccessToken, ResponseError,
+    http,
 };
 pub use pan123_token_cache::{self, Event, Failure, Rejection, RenewalPolicy, TokenError};
 pub use pan123_token_provider::{BuildError, EnvironmentError, credentials_from_env};

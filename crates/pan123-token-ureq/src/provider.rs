@@ -25,7 +25,7 @@ pub struct TokenProvider {
 }
 
 impl TokenProvider {
-    /// Begins to make one, for the platform's official address and with the default policy.
+    /// A builder, for the official address and with the default policy.
     pub fn builder(credentials: Credentials) -> TokenProviderBuilder {
         TokenProviderBuilder::new(credentials)
     }

@@ -18,7 +18,8 @@
 //!     .header("date", "Fri, 21 Feb 2025 07:48:37 GMT")
 //!     .body(
 //!         r#"{"code":0,"message":"ok",
-//!             "data":{"accessToken":"eyJhbGciOi.eyJzdWIi.c2ln","expiredAt":"2025-03-23T15:48:37+08:00"},
+//!             "data":{"accessToken":"eyJhbGciOi.eyJzdWIi.c2ln",
+//!                     "expiredAt":"2025-03-23T15:48:37+08:00"},
 //!             "x-traceID":"16f60c4d_kong-db"}"#,
 //!     )?;
 //! let grant = operation.parse_response(&response)?;
@@ -151,4 +152,5 @@ pub use response_error::{ErrorKind, ResponseError};
 
 // The types of other crates that our signatures name, so that a caller needs no second copy of them.
 pub use http;
+#[doc(no_inline)]
 pub use time::{self, OffsetDateTime};
