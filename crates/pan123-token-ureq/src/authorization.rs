@@ -30,6 +30,19 @@ impl TokenProvider {
     /// A rejected token may be replaced at once, later, or by a newer one from the store: this waits for what is under way
     /// and may bring another, at most the provider's timeout.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "rustls")]
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pan123_token_ureq::{TokenProvider, agent, credentials_from_env, http::Request};
+    ///
+    /// let provider = TokenProvider::builder(credentials_from_env()?).build()?;
+    /// let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body("")?;
+    /// let mut response = provider.call(&agent()?, request)?;
+    /// println!("{}", response.body_mut().read_to_string()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Without a token nothing is sent ([`CallError::Token`]); and what the agent fails with ([`CallError::Http`]).

@@ -35,7 +35,7 @@ impl CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Token(error) => error.fmt(f),
+            Self::Token(error) => write!(f, "no access token for the call: {error}"),
             Self::Http(error) => write!(f, "the API call failed: {error}"),
         }
     }
@@ -62,7 +62,8 @@ mod tests {
         // A provider that is a middleware of the agent has no token.
         let ours = TokenError::TimedOut(Duration::from_secs(1));
         let error = CallError::of(ureq::Error::Other(Box::new(ours.clone())));
-        assert_eq!(error.to_string(), ours.to_string());
+        let line = format!("no access token for the call: {ours}");
+        assert_eq!(error.to_string(), line);
         assert!(matches!(error, CallError::Token(it) if it == ours));
 
         let error = CallError::of(ureq::Error::Other("another middleware's".into()));

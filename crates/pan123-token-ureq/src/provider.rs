@@ -14,6 +14,18 @@ use crate::jobs::{Jobs, wakes_this_thread};
 
 /// Keeps an access token, and renews it in time. Cheap to clone; clones share the token.
 ///
+/// ```no_run
+/// # #[cfg(feature = "rustls")]
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pan123_token_ureq::{TokenProvider, credentials_from_env};
+///
+/// let provider = TokenProvider::builder(credentials_from_env()?).build()?;
+/// let token = provider.token()?;
+/// println!("good until {}", token.expires_at());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// A token is fetched when it is first asked for, and renewed by a call in the last part of its life; no thread stands by.
 /// Fetching, renewing and saving are jobs on a thread of their own, one at a time, which ends with the result. So a caller
 /// who stops waiting takes nothing from the others.
@@ -74,13 +86,14 @@ impl TokenProvider {
         }
     }
 
-    /// As [`token()`](Self::token), but lends the token for this call instead of giving a share in it away. That writes
+    /// As [`token()`](Self::token), but lends the token for this call instead of cloning it. That writes
     /// nothing that other threads read: for threads that ask many times in a millisecond.
     ///
     /// The closure is called once, without a lock, and may call the provider.
     ///
     /// ```
     /// use pan123_token_ureq::http::HeaderMap;
+    ///
     /// # use pan123_token_ureq::{AccessToken, OffsetDateTime, TokenProvider};
     /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
     /// let mut headers = HeaderMap::new();

@@ -72,13 +72,14 @@ macro_rules! tokio_provider_methods {
             self.$provider.token_within(limit).await
         }
 
-        /// As [`token()`](Self::token), but lends the token for this call instead of giving a share in it away. That writes
+        /// As [`token()`](Self::token), but lends the token for this call instead of cloning it. That writes
         /// nothing that other threads read: for threads that ask many times in a millisecond.
         ///
         /// The closure is called once, without a lock, and may call the provider.
         ///
         /// ```
         #[doc = concat!("use ", env!("CARGO_CRATE_NAME"), "::http::HeaderMap;")]
+        ///
         #[doc = concat!("# use ", env!("CARGO_CRATE_NAME"), "::{AccessToken, OffsetDateTime, TokenProvider};")]
         /// # let test = async {
         /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
