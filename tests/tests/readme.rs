@@ -76,12 +76,18 @@ fn both_languages_have_the_same_sections_tables_and_figures() {
     };
     assert_eq!(levels(ENGLISH), levels(CHINESE));
 
-    let numbers = |readme| {
-        let cells = part(readme, "figures").split('|').map(str::trim);
-        let numbers = cells.filter(|cell| cell.starts_with(|c: char| c.is_ascii_digit()));
-        numbers.collect::<Vec<_>>()
-    };
-    assert_eq!(numbers(ENGLISH), numbers(CHINESE));
+    for table in ["figures", "benches"] {
+        let numbers = |readme| {
+            let cells = part(readme, table).split('|').map(str::trim);
+            // With their units, and without words.
+            let number = |cell: &&str| {
+                let is_part = |c: char| c.is_ascii_digit() || "., %µmns".contains(c);
+                !cell.is_empty() && cell.chars().all(is_part)
+            };
+            cells.filter(number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(ENGLISH), numbers(CHINESE), "{table}");
+    }
 }
 
 fn outside_of_code(readme: &str) -> impl Iterator<Item = &str> {

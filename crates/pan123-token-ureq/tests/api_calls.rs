@@ -200,7 +200,7 @@ fn without_a_token_nothing_is_sent_and_the_error_says_why() {
     assert!(matches!(why, TokenError::Renewal { .. }), "{why:?}");
     let line = error.to_string();
     assert!(
-        line.starts_with("no connection: connection refused"),
+        line.starts_with("no access token for the call: no connection: connection refused"),
         "{line}"
     );
 
