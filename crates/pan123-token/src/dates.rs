@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
 use http::header::{DATE, HeaderValue, RETRY_AFTER};
+use memchr::memchr_iter;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -76,7 +77,7 @@ fn http_date(text: &str) -> Option<OffsetDateTime> {
     const FEWEST_BLANKS: usize = 3;
 
     // The crate takes any byte between date and time in the form of RFC 850.
-    if text.bytes().filter(|b| *b == b' ').count() < FEWEST_BLANKS {
+    if memchr_iter(b' ', text.as_bytes()).count() < FEWEST_BLANKS {
         return None;
     }
     let time = httpdate::parse_http_date(text).ok()?;

@@ -47,12 +47,14 @@ impl<'a> Reply<'a> {
             return Self::NotJson;
         };
         let mut reader = Reader::new(text);
-        let object = match reader.peek() {
-            Ok(b'{') => Object::read(&mut reader).map(Some),
-            _ => reader.value().map(|_| None),
-        };
-        match object {
-            Ok(object) if reader.is_at_end() => object.map_or(Self::NotAnObject, Self::of),
+        if reader.peek() == Ok(b'{') {
+            return match Object::read(&mut reader) {
+                Ok(object) if reader.is_at_end() => Self::of(object),
+                _ => Self::NotJson,
+            };
+        }
+        match reader.value() {
+            Ok(_) if reader.is_at_end() => Self::NotAnObject,
             _ => Self::NotJson,
         }
     }
