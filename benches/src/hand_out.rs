@@ -130,8 +130,10 @@ fn object_store() -> Shared {
     })
 }
 
+type Make = fn() -> Shared;
+
 /// Names, and what threads can share.
-const SCENES: [(&str, fn() -> Shared); 7] = [
+const SCENES: [(&str, Make); 7] = [
     ("bare: two clock reads, one `Arc` clone", bare),
     ("hyper: `provider.token().await`", hyper),
     ("hyper: `provider.with_token(…).await`", hyper_lent),

@@ -10,7 +10,6 @@ use crate::provided::Flight;
 
 /// What the machine asks for.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Drawn {
     /// A request for a token.
     Fetch(Ticket),
