@@ -100,16 +100,19 @@ impl TokenCache {
 
     fn held_of_grant(&self, ticket: &FetchTicket, grant: &Grant) -> Held {
         let sent = ticket.sent;
-        let lifetime = grant.lifetime().unwrap_or_else(|| {
+        let by_date = grant.lifetime();
+        let lifetime = by_date.unwrap_or_else(|| {
             let by_our_clock = unix(grant.token.expires_at()).saturating_sub(sent.wall);
             by_our_clock.min(MAX_LIFETIME)
         });
+        // A `Date` that can't be right would order this token wrongly among the fleet's others, too.
+        let issued_at = by_date.and(grant.server_time);
         let life = Life {
             since: sent,
             left: lifetime,
             age: Duration::ZERO,
             lifetime,
-            issued_at: grant.server_time.unwrap_or_else(|| date(sent.wall)),
+            issued_at: issued_at.unwrap_or_else(|| date(sent.wall)),
             sent_at: sent.wall,
             forced: ticket.provenance.consecutive,
             suspicion: Suspicion::Good,

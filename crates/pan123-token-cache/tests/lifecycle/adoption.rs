@@ -28,6 +28,24 @@ fn in_the_window_one_renewal_serves_all() {
     }
 }
 
+#[test]
+fn a_date_beyond_the_expiry_puts_no_token_before_newer_ones() {
+    let (mut hosts, clock, _) = fleet(2);
+    let now = hosts[0].now().wall;
+    hosts[0].fetch(grant_until("a", now + 15 * DAY, now + DAY));
+    for host in &mut hosts {
+        host.wait();
+    }
+    clock.advance(HOUR);
+    hosts[0].cache.refresh();
+    let now = hosts[0].now().wall;
+    hosts[0].fetch(grant("b", now, DAY));
+    hosts[0].wait();
+    clock.advance(HOUR);
+    assert_eq!(hosts[1].wait().1, Reason::Fresh);
+    assert_eq!(hosts[1].served().as_deref(), Some("b"));
+}
+
 /// Puts a record into the store, whatever is there.
 fn put(store: &Arc<dyn TokenStore>, record: &Record, left: Duration) {
     let key = StoreKey::of(&operation());

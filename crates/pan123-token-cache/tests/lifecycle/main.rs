@@ -52,8 +52,8 @@ use pan123_token_cache::{
 use faulty_store::FaultyStore;
 use host::{Host, fleet, memory_store, replaceable_in};
 use replies::{
-    date, grant, grant_without_date, maybe_issued, not_sent, operation, parse, rate_limited,
-    record, refused, reply,
+    date, grant, grant_until, grant_without_date, maybe_issued, not_sent, operation, parse,
+    rate_limited, record, refused, reply,
 };
 
 const SECOND: Duration = Duration::from_secs(1);

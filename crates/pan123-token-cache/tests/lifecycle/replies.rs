@@ -23,11 +23,20 @@ pub(crate) fn grant(
     issued: Duration,
     lifetime: Duration,
 ) -> Result<Grant, FetchError> {
-    let date_header = date(issued)
+    grant_until(secret, issued, issued + lifetime)
+}
+
+/// A token with this `Date` and this expiry.
+pub(crate) fn grant_until(
+    secret: &str,
+    answered: Duration,
+    expires: Duration,
+) -> Result<Grant, FetchError> {
+    let date_header = date(answered)
         .format(&Rfc2822)
         .unwrap()
         .replace("+0000", "GMT");
-    let expired_at = date(issued + lifetime).format(&Rfc3339).unwrap();
+    let expired_at = date(expires).format(&Rfc3339).unwrap();
     let body =
         format!(r#"{{"code":0,"data":{{"accessToken":"{secret}","expiredAt":"{expired_at}"}}}}"#);
     parse(
