@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::clock::At;
+use crate::clock::{At, START};
 use crate::exchange::is_within;
 use crate::fault::Fault;
+use crate::life::since_1970;
 use crate::rules::{Check, ensure};
 use crate::scenario::{HOUR, SECOND};
 use crate::world::World;
@@ -78,6 +79,8 @@ impl World {
             )]
         } else {
             let without_own = now.saturating_sub(own);
+            let others = shares && self.faults.others_failed_since(process, own);
+            let alone = alone + turn * (turns * u32::from(others));
             vec![
                 ensure(without <= bound, 12, "alive", || {
                     format!("no token for {without:?}, beyond {bound:?}")
@@ -101,7 +104,7 @@ impl World {
         bound: Duration,
         margin: Duration,
     ) -> Check {
-        let Some((stored, saved_at, _)) = self.stored_for(process) else {
+        let Some((stored, saved_at, record)) = self.stored_for(process) else {
             return Ok(());
         };
         let rejected = self.processes[process]
@@ -112,7 +115,9 @@ impl World {
         let waited = self
             .now
             .saturating_sub(since.max(saved_at).max(store_calls));
-        let usable = self.now + margin < self.platform.truth(stored).expires;
+        // The platform may have renewed it since, which its record doesn't say.
+        let says = since_1970(record.token.expires_at()).saturating_sub(START);
+        let usable = self.now + margin < self.platform.truth(stored).expires.min(says);
         let skewed = self.has(&[
             Fault::WrongClocks,
             Fault::Drift,

@@ -42,8 +42,10 @@ impl World {
             return Ok(());
         }
         let lifetime = self.scenario.habits.lifetime;
-        let window = self.scenario.hosts[0].policy.renewal_window;
-        let shortest = lifetime.saturating_sub(window.min(lifetime / 5) + SECOND);
+        let hosts = self.scenario.hosts.iter();
+        let window = hosts.map(|host| host.policy.renewal_window).max();
+        let window = window.unwrap_or_default().min(lifetime / 5);
+        let shortest = lifetime.saturating_sub(window + SECOND);
         let lifetimes = 1 + self.now.as_nanos() / shortest.as_nanos().max(1);
         let (issued, explained) = (self.tally.issued, self.faults.explained);
         let lifetimes = u64::try_from(lifetimes).unwrap_or(u64::MAX);

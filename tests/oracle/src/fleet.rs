@@ -1,5 +1,7 @@
 //! Rules about all hosts together, and about what is true whatever a host believes.
 
+use pan123_token_cache::Record;
+
 use crate::clock::At;
 use crate::fault::Fault;
 use crate::life::Life;
@@ -33,7 +35,7 @@ impl World {
     /// Rule 12: others adopt what one of them stored.
     fn check_adopted(&mut self, process: usize, token: TokenId) -> Check {
         let now = self.clock(process);
-        let Some((stored, saved_at, issued_at)) = self.stored_for(process) else {
+        let Some((stored, saved_at, record)) = self.stored_for(process) else {
             self.faults.behind_since[process] = None;
             return Ok(());
         };
@@ -41,7 +43,7 @@ impl World {
             return Ok(());
         };
         let account = judged.account();
-        let older = |life: &Life| life.issued_at < issued_at;
+        let older = |life: &Life| life.issued_at < record.issued_at;
         if stored == token
             || account.was_rejected(stored)
             || account.now_excused(now)
@@ -72,11 +74,8 @@ impl World {
         self.judge(check)
     }
 
-    /// What this process could read in the store: the token, since when, and its date.
-    pub(crate) fn stored_for(
-        &self,
-        process: usize,
-    ) -> Option<(TokenId, At, pan123_token::OffsetDateTime)> {
+    /// What this process could read in the store: the token, since when, and its record.
+    pub(crate) fn stored_for(&self, process: usize) -> Option<(TokenId, At, &Record)> {
         let store = &self.stores[self.processes[process].store?];
         let host = &self.hosts[self.processes[process].host];
         if self.processes[process].real.is_some() || host.misconfigured {
@@ -85,7 +84,7 @@ impl World {
         let version = self.hosts[self.processes[process].host].version;
         let (record, saved_at) = store.readable(version, self.now)?;
         let token = crate::wire::token_id(&record.token);
-        (!record.suspect).then_some((token, saved_at, record.issued_at))
+        (!record.suspect).then_some((token, saved_at, record))
     }
 
     pub(crate) fn check_fetch(&mut self, process: usize) -> Check {
@@ -139,8 +138,11 @@ impl World {
             Fault::StaleReads,
             Fault::Misconfigured,
         ];
-        let counted = !self.has(&uncounted) && self.stores.len() == 1;
-        if leased && counted && !exempt && serving == token {
+        // By the clocks of hosts, an older token may seem newer: it is put in place of the one that the count belongs to.
+        let ordered = !self.has(&[Fault::WrongClocks, Fault::Jumps]) || !self.has(&[Fault::NoDate]);
+        let counted = ordered && !self.has(&uncounted) && self.stores.len() == 1;
+        let usable = serving.is_some_and(|token| account.is_surely_usable(token, now));
+        if leased && counted && !exempt && usable && serving == token {
             let allowed = lost < 2 || lost < 3 && in_last_quarter;
             let check = ensure(allowed, 4, "fleet-counts-lost-replies", || {
                 format!("a fetch after {lost} replies that the fleet may have lost")

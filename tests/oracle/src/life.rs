@@ -43,7 +43,10 @@ impl Life {
             age: Duration::ZERO,
             lifetime,
             expires_at: grant.token.expires_at(),
-            issued_at: grant.server_time.unwrap_or_else(|| date(sent.wall)),
+            issued_at: grant
+                .server_time
+                .filter(|_| by_server.is_some())
+                .unwrap_or_else(|| date(sent.wall)),
             forced,
             maybe_issued: 0,
             beyond_cap: lifetime > MOST,
@@ -133,7 +136,7 @@ impl Life {
     }
 }
 
-fn since_1970(time: OffsetDateTime) -> Duration {
+pub(crate) fn since_1970(time: OffsetDateTime) -> Duration {
     u64::try_from(time.unix_timestamp_nanos()).map_or_else(
         |_| Duration::try_from(time - OffsetDateTime::UNIX_EPOCH).unwrap_or_default(),
         Duration::from_nanos,

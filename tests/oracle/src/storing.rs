@@ -70,6 +70,10 @@ impl World {
             format!("{store}, {condition:?}, {name}: {shown}")
         });
         if answer.error().is_some() {
+            // A holder that can't save keeps its lease from all others.
+            if matches!(asked.step, StoreStep::Save(_)) {
+                self.faults.of_all_stores(self.now);
+            }
             self.faults.of_store_call(process, self.now);
         }
         self.queue.put(

@@ -38,7 +38,8 @@ impl Account {
     pub(crate) fn fetch_begins(&mut self, number: u64, timeout: Duration, now: Moment) {
         if let Some(at) = self.failed_at.take() {
             let gap = now.monotonic.saturating_sub(at);
-            let by_itself = now.monotonic > self.not_before + Duration::from_secs(1);
+            let by_itself =
+                now.monotonic > self.not_before + Duration::from_secs(1) && !self.gave_way;
             // By the eighth failure each backoff has come to its cap.
             if self.failures >= 8 && by_itself {
                 self.gaps.push(gap);
@@ -162,6 +163,7 @@ impl Account {
         self.changed_at = now.monotonic;
         self.failures += 1;
         self.failed_at = Some(now.monotonic);
+        self.gave_way = false;
         self.refused_at = None;
         self.useless_at = None;
         match end {

@@ -78,6 +78,8 @@ pub(crate) struct Account {
     pub(crate) failures: u32,
     pub(crate) failed_at: Option<Duration>,
     pub(crate) gaps: Vec<Duration>,
+    /// Since the last failure another was waited for: one that has the lease, or is to have it.
+    pub(crate) gave_way: bool,
     pub(crate) maybe_issued: u32,
     /// The same, with tokens that came and are of no use, and replies of a platform that is away.
     pub(crate) spent: u32,
@@ -131,6 +133,7 @@ impl Account {
             useless_at: None,
             failures: 0,
             failed_at: None,
+            gave_way: false,
             gaps: Vec::new(),
             maybe_issued: 0,
             spent: 0,

@@ -47,7 +47,13 @@ impl Account {
         });
         self.calls_at_once += 1;
         if matches!(step, StoreStep::Release(_)) {
-            self.lease = None;
+            if self.lease.take().is_some() {
+                // It lets others go first, once after a failure.
+                if !self.gave_way {
+                    self.due_since = None;
+                }
+                self.gave_way = true;
+            }
         }
         if matches!(step, StoreStep::Load(_))
             && let Some(before) = self.last_load.replace(now.monotonic)
@@ -173,6 +179,7 @@ impl Account {
             }
             Lease::Held(wait, _) | Lease::CoolingDown(wait, _) => {
                 self.denied_until = now.monotonic + *wait;
+                self.gave_way = true;
                 let wait = (*wait).min(self.policy.backoff_cap_serving);
                 self.excuse(now.monotonic + wait);
             }
@@ -201,6 +208,11 @@ impl Account {
             // The same token with a later expiry is a success.
             self.renewed();
         }
+        // It is adopted anew, and with it that it is good.
+        let anew = renewed_elsewhere || self.held == Some(token) && !self.may_be_usable(token, now);
+        if anew && usable && !stored.record.suspect && !self.was_rejected(token) {
+            self.suspects.retain(|it| *it != token);
+        }
         let lives = self.lives_of(token);
         let confirmed = self.held == Some(token)
             && usable
@@ -208,12 +220,17 @@ impl Account {
             && lives
                 .iter()
                 .all(|it| life.forced > it.forced && life.expires_at >= it.expires_at);
+        let as_late = lives.iter().all(|it| life.expires_at >= it.expires_at);
         if confirmed {
             // A forced renewal of another process brought it again: its age begins anew for the whole fleet.
             self.lives.remove(&token);
         }
         self.learn(token, life);
-        let other = |unsaved: &Unsaved| unsaved.token != token || renewed_elsewhere;
+        // The store knows as much of it already.
+        let known =
+            |unsaved: &Unsaved| as_late && unsaved.forced.iter().all(|it| life.forced >= *it);
+        let other =
+            |unsaved: &Unsaved| unsaved.token != token || renewed_elsewhere || known(unsaved);
         if usable && self.unsaved.as_ref().is_some_and(other) {
             self.unsaved = None;
         }

@@ -134,6 +134,10 @@ impl Account {
             // It was not asked in between.
             unsaved.since = now.monotonic;
         }
+        // And is due for as long as it could do something.
+        if let Some(due) = &mut self.due_since {
+            *due += since.saturating_sub(SECOND * 60);
+        }
         if now.monotonic == self.last_poll {
             self.polls_at_once += 1;
         } else {
