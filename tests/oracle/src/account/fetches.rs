@@ -238,7 +238,8 @@ impl Account {
             && if known {
                 later || expired
             } else {
-                in_time || newer
+                // Late and older, it is still better than none.
+                in_time || newer || !self.serving
             };
         if !good && !confirmed {
             if !in_time {

@@ -118,7 +118,12 @@ impl Account {
         }
         if let (Answer::Save(Ok(Saved::Newer(stored))), StoreStep::Save(step)) = (answer, step) {
             let (asked_for, kept) = (&step.call().record, &stored.record);
-            let behind = asked_for.fingerprint() == kept.fingerprint()
+            let same = asked_for.token.expires_at() == kept.token.expires_at()
+                && asked_for.forced == kept.forced
+                && asked_for.maybe_issued == kept.maybe_issued
+                && asked_for.suspect == kept.suspect;
+            let behind = !same
+                && asked_for.fingerprint() == kept.fingerprint()
                 && asked_for.token.expires_at() >= kept.token.expires_at()
                 && asked_for.forced >= kept.forced
                 && asked_for.maybe_issued >= kept.maybe_issued
@@ -208,8 +213,8 @@ impl Account {
             // The same token with a later expiry is a success.
             self.renewed();
         }
-        // It is adopted anew, and with it that it is good.
-        let anew = renewed_elsewhere || self.held == Some(token) && !self.may_be_usable(token, now);
+        // One that had expired here is adopted anew, and with it that it is good.
+        let anew = self.held == Some(token) && !self.may_be_usable(token, now);
         if anew && usable && !stored.record.suspect && !self.was_rejected(token) {
             self.suspects.retain(|it| *it != token);
         }

@@ -176,11 +176,15 @@ impl Judged {
         }))
     }
 
-    /// A lease that comes too late to be used is none. Two of them are trouble: this driver can't use them.
+    /// A lease that comes too late to be used is none. Two of them are trouble: this driver can't use them. What is in flight
+    /// is waited for first.
     pub(crate) fn drop_late_lease(&mut self, now: Moment) {
         let Some(lease) = self.account.lease else {
             return;
         };
+        if self.is_in_flight(now) {
+            return;
+        }
         if !self.account.holds_a_fetch(lease.ends, now) {
             self.account.lease = None;
             self.account.store.late_leases += 1;
