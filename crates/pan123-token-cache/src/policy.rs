@@ -42,7 +42,8 @@ pub struct RenewalPolicy {
     pub backoff_base: Duration,
     /// The longest backoff while there is no token. Default 60 s.
     pub backoff_cap: Duration,
-    /// The longest backoff while a token can still be served, and after a refusal. Default 15 min.
+    /// The longest backoff while a token can still be served. Default 15 min. After a refusal, two thirds of it, so 10 min:
+    /// ten hosts that were refused have a token 140 s after that ends, and with the whole of it 234 s.
     pub backoff_cap_serving: Duration,
     /// The shortest backoff after the platform refused. Default 30 s.
     pub refused_base: Duration,

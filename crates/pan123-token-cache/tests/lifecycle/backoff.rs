@@ -54,9 +54,9 @@ fn with_a_token_backoff_goes_on_to_15_min() {
 }
 
 #[test]
-fn after_a_refusal_backoff_goes_from_30_s_to_15_min() {
+fn after_a_refusal_backoff_goes_from_30_s_to_10_min() {
     let longest = longest_waits(refused, false, 7, 30 * SECOND);
-    let caps = [30, 60, 120, 240, 480, 900, 900].map(Duration::from_secs);
+    let caps = [30, 60, 120, 240, 480, 600, 600].map(Duration::from_secs);
     assert_caps(&longest, &caps);
 }
 

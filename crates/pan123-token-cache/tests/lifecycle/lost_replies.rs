@@ -241,7 +241,7 @@ fn a_token_that_has_expired_on_issue_backs_off_as_a_refusal_does() {
             host.pass(wait);
         }
     }
-    let caps = [30, 60, 120, 240, 480, 900, 900].map(Duration::from_secs);
+    let caps = [30, 60, 120, 240, 480, 600, 600].map(Duration::from_secs);
     backoff::assert_caps(&longest, &caps);
 }
 
