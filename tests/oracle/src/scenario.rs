@@ -239,7 +239,7 @@ impl Scenario {
             eager: true,
             forms: false,
             skips_calm: false,
-            most_steps: 8_000_000,
+            most_steps: 40_000_000,
             checked: true,
         }
     }
