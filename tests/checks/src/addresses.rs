@@ -34,9 +34,7 @@ fn check_base_url(text: &str) -> Option<BaseUrl> {
         assert_eq!(BaseUrl::try_from(uri), read, "by either way in");
     }
     if let Err(error) = &read {
-        let shown = format!("{error} {error:?}");
-        let password = text.split_once('@').map(|(before, _)| before);
-        assert!(!password.is_some_and(|it| it.len() > 8 && shown.contains(it)));
+        assert_holds_no_text(error);
     }
     let Some(address) = Address::of(text) else {
         assert!(read.is_err(), "{text:?} is no address");
@@ -77,6 +75,9 @@ fn check_base_url(text: &str) -> Option<BaseUrl> {
     assert!(Origins::of(&base).contains(request.request().uri()));
     Some(base)
 }
+
+/// The address, which may hold a password, is in no error: what is copied owns no text.
+fn assert_holds_no_text<E: Copy + 'static>(_: &E) {}
 
 /// The token goes to those servers and no others.
 fn check_origins(base: Option<&BaseUrl>, other: Option<&BaseUrl>, call: &Uri) {

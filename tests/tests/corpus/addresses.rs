@@ -23,6 +23,8 @@ const ADDRESSES: &[&str] = &[
     "https://a:0\nhttps://a:65536\nhttps://a:",
     "https://a:+1\nhttps://:443\n/api/v1/user/info",
     "ftp://a\nhttps:/a\n*",
+    // The error names the platform's address, which is no password.
+    "http:+1://a\n.123pan.com@evil.ex\n",
     "https://a/%zz/../b;c=d,e&f\nhttp://127.0.0.01\nhttps://a",
     "https://a\n\nhttps://host.example/\nHTTPS_PROXY=http://user:p%40ss@proxy:8080\nNO_PROXY=x, .example",
     "https://a\n\nhttps://host.example/\nhttps_proxy=\nALL_PROXY= socks5h://proxy:99 \nno_proxy=ost.example host.example.x *.example",
