@@ -39,6 +39,7 @@ pub fn check(input: &[u8]) {
         FetchError::Connect(cause.clone()),
         FetchError::Tls(cause.clone()),
         FetchError::Timeout(Duration::from_millis(body.len() as u64)),
+        FetchError::Panicked(cause.clone()),
         FetchError::Body(cause),
     ];
     for fetch in fetches.into_iter().chain(responses.map(FetchError::from)) {
@@ -134,7 +135,7 @@ fn check_fetch(fetch: &FetchError, secret: &str) {
     );
     let response = fetch.response();
     let retryable = match fetch.kind() {
-        "connect" | "timeout" | "body" | "rate_limited" | "unavailable" => true,
+        "connect" | "timeout" | "body" | "internal" | "rate_limited" | "unavailable" => true,
         "tls" | "too_large" | "malformed" | "refused" | "not_api" => false,
         kind => panic!("{kind}"),
     };
@@ -144,7 +145,7 @@ fn check_fetch(fetch: &FetchError, secret: &str) {
         response.and_then(ResponseError::retry_after)
     );
     let issued = match (fetch.kind(), response) {
-        ("timeout" | "body", _) => true,
+        ("timeout" | "body" | "internal", _) => true,
         (_, Some(response)) if response.code() == Some(0) => true,
         ("unavailable", Some(response)) => [502, 504].contains(&response.status().as_u16()),
         ("too_large" | "malformed" | "not_api", Some(response)) => response.status().is_success(),

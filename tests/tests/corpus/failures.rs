@@ -21,6 +21,20 @@ const FAILURES: &[&str] = &[
     "599e\n\n\no255\n\n",
     "200\n\n\n\u{7}x\u{7}",
     "200\n\n\ni\u{7}密\u{7}",
+    // Whole replies of every kind.
+    "200\n\n\n{\"code\":1,\"message\":\"no \u{2}\",\"x-traceID\":\"t-1\"}",
+    "200\n5\n\n{\"code\":429,\"message\":\"\",\"x-traceID\":\"\"}",
+    "503\n\n\n{\"code\":0,\"message\":\"ok\"}",
+    "200\n\n\n{\"code\":0,\"data\":{}}",
+    "200\n\n\n\u{6}{\"code\":0}",
+    "2000\n\n\n\u{1}",
+    "200\n\n\n",
+    // What a client says of TLS.
+    "200\n\n\nreceived fatal alert: CertificateRequired",
+    "200\n\n\ninvalid peer certificate: certificate expired",
+    "200\n\n\ncertificate not valid for name \"a\"",
+    "200\n\n\niCaUsedAsEndEntity",
+    "200\n\n\nunable to get local issuer certificate",
 ];
 
 #[test]

@@ -57,6 +57,8 @@ const MESSAGES: &[&str] = &[
     // Another character with the same last bytes.
     r#"\\u6bc6钥/\"+%"#,
     r"毆\u94a5/",
+    r#"毆钥/\"+%"#,
+    "密é/钦",
     "expiredAt is missing",
     "ISSUED-t",
     "ok\\n\u{202e}\u{7f}",
