@@ -1,7 +1,7 @@
 //! What must hold of whatever a store holds: the file's record and lease record, and what Redis answers.
 //!
-//! An input begins with a line: `f` for files, `l`, `e`, `s`, `r` for what Redis answers to a load, a lease, a save, a
-//! release. For files, the next line is the lease record's (behind an `x`; without it there is none), and the rest the
+//! An input begins with a line: `f` for files, `l`, `e`, `s`, `r`, `k` for what Redis answers to a load, a lease, a save, a
+//! release, a look at the lease record. For files, the next line is the lease record's (behind an `x`; without it there is none), and the rest the
 //! record's. For Redis the rest is the answer. The byte 1 stands for a record's stored form, 2 for the mark of the owner that
 //! asks; 3 and 4 for the same as strings of Redis.
 
@@ -14,8 +14,8 @@ use std::{fs, thread};
 
 use pan123_token::BaseUrl;
 use pan123_token_cache::{
-    Clock, Lease, Moment, Owner, Record, RecordError, Saved, StoreError, StoreKey, Stored,
-    TokenStore as _,
+    Clock, Lease, LeaseRecord, Moment, Owner, Record, RecordError, Saved, StoreError, StoreKey,
+    Stored, TokenStore as _,
 };
 use pan123_token_file::FileStore;
 use pan123_token_redis::RedisStore;
@@ -40,7 +40,7 @@ pub fn check(input: &[u8]) {
                 .map(|lease| [&put_in(lease), &b"\n"[..]].concat());
             check_files(&put_in(record), lease.as_deref());
         }
-        [operation @ (b'l' | b'e' | b's' | b'r')] => check_redis(*operation, &put_in(rest)),
+        [operation @ (b'l' | b'e' | b's' | b'r' | b'k')] => check_redis(*operation, &put_in(rest)),
         _ => {}
     }
 }
@@ -163,8 +163,18 @@ fn check_files(form: &[u8], lease: Option<&[u8]>) {
     assert!(!told.iter().any(|it| it.contains(TOKEN)), "{told:?}");
 
     let stored = stored.unwrap_or_default();
+    let lease = lease.unwrap_or_default();
+    // Behind `held` there is no process: as good as none.
+    let seen = running(lease, None).map(|(cools, left)| {
+        if cools {
+            LeaseRecord::CoolingDown(left)
+        } else {
+            LeaseRecord::Held(left)
+        }
+    });
+    assert_eq!(one.lease_record(key()).expect("a look"), seen);
     let taken = one.lease(key(), OWNER, TERM).expect("a lease");
-    match running(lease.unwrap_or_default()) {
+    match running(lease, Some(OWNER)) {
         Some((true, left)) => assert_eq!(taken, Lease::CoolingDown(left, stored)),
         Some((false, left)) => assert_eq!(taken, Lease::Held(left, stored)),
         None => {
@@ -190,15 +200,17 @@ fn check_files(form: &[u8], lease: Option<&[u8]>) {
     drop(alone);
 }
 
-/// Whether a cooldown or another owner's lease that needs no lock runs, and what is left of it.
-fn running(lease: &[u8]) -> Option<(bool, Duration)> {
+/// Whether a cooldown or a lease that needs no lock and isn't this owner's runs, and what is left of it.
+fn running(lease: &[u8], but: Option<Owner>) -> Option<(bool, Duration)> {
     let line = str::from_utf8(lease).ok().filter(|it| it.len() <= 256)?;
     let words: Vec<_> = line.strip_suffix('\n')?.split(' ').collect();
     // As `parse` takes a number: also behind a plus sign.
     let number = |word: &str| word.parse::<u64>().ok();
     let (cools, since, length) = match words[..] {
         ["cool", since, length] => (true, since, length),
-        ["taken", owner, since, length] if number(owner)? != OWNER.0 => (false, since, length),
+        ["taken", owner, since, length] if Some(Owner(number(owner)?)) != but => {
+            (false, since, length)
+        }
         _ => return None,
     };
     // One that begins later than now begins now.
@@ -267,6 +279,21 @@ fn check_redis(operation: u8, answer: &[u8]) {
             Ok(Saved::Kept) => {}
             Err(error) => assert_short(&error),
         },
+        b'k' => {
+            let found = store.lease_record(key());
+            let elements = elements(answer);
+            if let Some([Element::Text(holder), Element::Number(left)]) = elements.as_deref() {
+                let record = whole(*left).and_then(|left| match *holder {
+                    b"" => None,
+                    b"cool" => Some(LeaseRecord::CoolingDown(left)),
+                    _ => Some(LeaseRecord::Held(left)),
+                });
+                compare(&found, Ok(record));
+            }
+            if let Err(error) = found {
+                assert_short(&error);
+            }
+        }
         _ => drop(
             store
                 .release(key(), OWNER, TERM)
