@@ -14,6 +14,7 @@ const REPLIES: &[&str] = &[
     "200\n\n\n\n",
     "401\n\n5000\n\n",
     "200\n\n5000\n\n",
+    "401\n\n5000\n3*\n{\"code\":401}",
     "401\ntext/html\n\n3*\n<html>401</html>",
     "401\n\n\n1*\n ",
     "200\napplication/json\n41\n7*\n{\"code\":401,\"message\":\"access_token无效\"}",
