@@ -1,7 +1,7 @@
 //! What must hold of whatever a store holds: the file's record and lease record, and what Redis answers.
 //!
 //! An input begins with a line: `f` for files, `l`, `e`, `s`, `r`, `k` for what Redis answers to a load, a lease, a save, a
-//! release, a look at the lease record. For files, the next line is the lease record's (behind an `x`; without it there is
+//! release, a look at the lease record, `a`, `d`, `n` to a login, a database's choice, the question for a master. For files, the next line is the lease record's (behind an `x`; without it there is
 //! none), and the rest the record's. For Redis the rest is the answer. The byte 1 stands for a record's stored form, 2 for the
 //! mark of the owner that asks; 3 and 4 for the same as strings of Redis.
 
@@ -32,7 +32,7 @@ pub fn check(input: &[u8]) {
                 .map(|lease| [&put_in(lease), &b"\n"[..]].concat());
             files::check(&put_in(record), lease.as_deref());
         }
-        [operation @ (b'l' | b'e' | b's' | b'r' | b'k')] => redis::check(*operation, &put_in(rest)),
+        [operation] if b"lesrkadn".contains(operation) => redis::check(*operation, &put_in(rest)),
         _ => {}
     }
 }

@@ -70,6 +70,11 @@ pub(super) fn check(form: &[u8], lease: Option<&[u8]>) {
         (Err(error), Err(())) => {
             assert_short(error);
             assert!(error.is_misconfigured());
+            // It is left as it is, and nobody has the lease.
+            one.lease(key(), OWNER, TERM).expect_err("a newer form");
+            one.save(key(), &record(), None, HOUR)
+                .expect_err("a newer form");
+            other.load(key()).expect_err("a newer form");
             return;
         }
         _ => panic!("{found:?}, and not {stored:?}"),
@@ -95,6 +100,9 @@ pub(super) fn check(form: &[u8], lease: Option<&[u8]>) {
         Some((false, left)) => assert_eq!(taken, Lease::Held(left, stored)),
         None => {
             assert_eq!(taken, Lease::Granted(stored.clone()));
+            assert_eq!(one.lease(key(), OWNER, TERM), Ok(taken));
+            let within = one.lease(key(), Owner(8), TERM).expect("a lease");
+            assert_eq!(within, Lease::Held(TERM, stored.clone()));
             let held = other.lease(key(), Owner(8), TERM).expect("a lease");
             assert_eq!(held, Lease::Held(TERM, stored.clone()));
             let pause = Duration::from_secs(2);
