@@ -127,6 +127,8 @@ pub(crate) struct Object<'a> {
     pub(crate) in_data: Option<Data<'a>>,
     /// Where it doesn't belong. It is to be redacted all the same.
     access_token: Field<'a>,
+    /// Those that stood there before it.
+    earlier_access_tokens: Vec<Field<'a>>,
     /// Whether one of the first four stands in it twice.
     twice: bool,
 }
@@ -161,7 +163,10 @@ impl<'a> Object<'a> {
                     &mut object.data
                 }
                 "accessToken" => {
-                    object.access_token.put(Value::read(reader)?);
+                    let earlier = object.access_token.0.replace(Value::read(reader)?);
+                    if earlier.is_some() {
+                        object.earlier_access_tokens.push(Field(earlier));
+                    }
                     return Ok(());
                 }
                 _ => return reader.value().map(|_| ()),
@@ -180,6 +185,11 @@ impl<'a> Object<'a> {
             .flatten()
             .filter_map(Field::text)
             .chain(self.data.strings())
+            .chain(
+                self.earlier_access_tokens
+                    .iter()
+                    .flat_map(|it| it.strings()),
+            )
     }
 }
 

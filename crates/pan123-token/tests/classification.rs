@@ -313,6 +313,13 @@ fn every_string_in_data_may_be_a_token_and_no_key_is() {
 }
 
 #[test]
+fn each_access_token_outside_of_data_is_hidden() {
+    let body = r#"{"code":5,"message":"first-token second-token","accessToken":"first-token","accessToken":"second-token"}"#;
+    let error = parse(200, body).unwrap_err();
+    assert_eq!(error.message(), Some("*** ***"));
+}
+
+#[test]
 fn debug_shows_what_is_known() {
     let error = parse(200, r#"{"code":7,"message":"why","x-traceID":"t"}"#).unwrap_err();
     assert_eq!(

@@ -190,19 +190,31 @@ fn grant(
     Ok((token, expiry))
 }
 
-/// Each `accessToken`, and what of the strings in `data` is visible ASCII of 8 bytes or more.
+/// The last `accessToken` outside of `data` and within; and what is visible ASCII of 8 bytes or more of those before it, and
+/// of the strings in `data`.
 fn may_be_tokens(members: &[Member<'_>]) -> Vec<String> {
     let data = value(members, "data").unwrap_or_default();
+    let may_be = |text: &String| {
+        let visible = text.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+        visible && text.len() >= 8
+    };
+    let named = |members: &[Member<'_>]| -> Vec<Option<String>> {
+        let named = members
+            .iter()
+            .filter(|(name, _)| *name == Some("accessToken"));
+        named.map(|(_, value)| text(Some(value))).collect()
+    };
     let mut found = Vec::new();
     if data.first() == Some(&Token::Mark('{')) {
-        found.extend(text(value(&members_of(data), "accessToken")));
+        found.extend(named(&members_of(data)).pop().flatten());
     }
-    found.extend(text(value(members, "accessToken")));
+    let mut outside = named(members);
+    found.extend(outside.pop().flatten());
+    found.extend(outside.into_iter().flatten().filter(may_be));
     for (at, token) in data.iter().enumerate() {
         let is_key = data.get(at + 1) == Some(&Token::Mark(':'));
         if let Token::Text(Some(text)) = token {
-            let visible = text.bytes().all(|byte| (0x21..0x7f).contains(&byte));
-            if !is_key && visible && text.len() >= 8 {
+            if !is_key && may_be(text) {
                 found.push(text.clone());
             }
         }
