@@ -213,10 +213,11 @@ fn may_be_tokens(members: &[Member<'_>]) -> Vec<String> {
     found.extend(outside.into_iter().flatten().filter(may_be));
     for (at, token) in data.iter().enumerate() {
         let is_key = data.get(at + 1) == Some(&Token::Mark(':'));
-        if let Token::Text(Some(text)) = token {
-            if !is_key && may_be(text) {
-                found.push(text.clone());
-            }
+        if let Token::Text(Some(text)) = token
+            && !is_key
+            && may_be(text)
+        {
+            found.push(text.clone());
         }
     }
     found
