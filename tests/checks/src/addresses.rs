@@ -35,6 +35,7 @@ fn check_base_url(text: &str) -> Option<BaseUrl> {
     }
     if let Err(error) = &read {
         assert_holds_no_text(error);
+        assert!(error.to_string().starts_with("the base URL"));
     }
     let Some(address) = Address::of(text) else {
         assert!(read.is_err(), "{text:?} is no address");
