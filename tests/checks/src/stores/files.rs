@@ -70,7 +70,7 @@ pub(super) fn check(form: &[u8], lease: Option<&[u8]>) {
         (Err(error), Err(())) => {
             assert_short(error);
             assert!(error.is_misconfigured());
-            // It is left as it is, and nobody has the lease.
+            // It stays, and no lease is granted.
             one.lease(key(), OWNER, TERM).expect_err("a newer form");
             one.save(key(), &record(), None, HOUR)
                 .expect_err("a newer form");
