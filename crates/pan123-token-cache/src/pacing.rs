@@ -119,7 +119,7 @@ impl Pacing {
         let asked_for = failure.retry_after().unwrap_or_default();
         let least = asked_for.max(policy.min_interval);
         if failure.is_lasting() {
-            // A person must mend it: an end of the token held makes it no more urgent. But whoever mends it waits for this.
+            // A person must mend it: an end of the token held makes it no more urgent. But then it is waited for.
             let cap = policy.backoff_cap_serving.saturating_mul(2) / 3;
             let most = doubled(policy.refused_base, self.failures, cap);
             let wait = random.up_to(most).max(policy.refused_base).max(least);

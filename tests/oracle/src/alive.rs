@@ -31,9 +31,11 @@ impl World {
         {
             self.faults.of_all(now);
         }
-        // A process whose store is misconfigured fails by design, until that is mended and seen.
-        let misconfigured = self.hosts[self.processes[process].host].misconfigured;
-        if is_within(&host.dead_network, now) || misconfigured {
+        // A process whose store is misconfigured fails by design, until that is mended and seen. So does one whose secret is
+        // wrong, unless another brings a token.
+        let state = &self.hosts[self.processes[process].host];
+        let wrong = state.misconfigured || !state.secret_is_right;
+        if is_within(&host.dead_network, now) || wrong {
             self.faults.of_process(process, now);
         }
         let policy = &host.policy;

@@ -46,14 +46,12 @@ impl Account {
             },
         });
         self.calls_at_once += 1;
-        if matches!(step, StoreStep::Release(_)) {
-            if self.lease.take().is_some() {
-                // It lets others go first, once after a failure.
-                if !self.gave_way {
-                    self.due_since = None;
-                }
-                self.gave_way = true;
+        if matches!(step, StoreStep::Release(_)) && self.lease.take().is_some() {
+            // It lets others go first, once after a failure.
+            if !self.gave_way {
+                self.due_since = None;
             }
+            self.gave_way = true;
         }
         if matches!(step, StoreStep::Load(_))
             && let Some(before) = self.last_load.replace(now.monotonic)
