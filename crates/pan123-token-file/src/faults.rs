@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 use rustix::io::Errno;
 use tempfile::TempDir;
 
 use crate::FileStore;
 use crate::disk::{Disk, RealDisk};
 use crate::folder::Folder;
+use record::{LIFE, SECOND, key, record};
+
+#[path = "../tests/store/record.rs"]
+pub(crate) mod record;
 
 pub(crate) const TERM: Duration = SECOND.saturating_mul(45);
 const HOUR: Duration = SECOND.saturating_mul(3600);

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use crate::FileStore;
 use crate::disk::Disk;
+use crate::faults::record::{LIFE, SECOND, key, record};
 use crate::faults::{TERM, store};
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 
 /// Stops before it renames a record, and says so, until it may go on.
 struct Stopping {

@@ -3,9 +3,7 @@
 //! - [`redis_server`]: a `redis-server` of the test's own;
 //! - [`scripted_server`]: an HTTP server that sends exactly these bytes;
 //! - [`fault_proxy`]: a relay in front of a server, that delays, drips, resets or goes deaf;
-//! - [`faulty_store`]: a store in memory whose calls fail, hang or panic when a test says so;
-//! - [`played_redis`]: a Redis server that answers as a function says;
-//! - [`records`]: a key, and records with tokens that differ.
+//! - [`faulty_store`]: a store in memory whose calls fail, hang or panic when a test says so.
 //!
 //! A package takes it as a dev-dependency, by path and without a version, so that the package can still be published.
 #![allow(
@@ -18,7 +16,5 @@
 
 pub mod fault_proxy;
 pub mod faulty_store;
-pub mod played_redis;
-pub mod records;
 pub mod redis_server;
 pub mod scripted_server;

@@ -7,8 +7,8 @@ use pan123_token_cache::testing::ManualClock;
 use pan123_token_cache::{Clock as _, Lease, Owner, TokenStore as _};
 use pan123_token_file::FileStore;
 
+use crate::record::{SECOND, key};
 use crate::scene::{Scene, clock};
-use pan123_token_support::records::{SECOND, key};
 
 const TERM: Duration = Duration::from_secs(45);
 const HOUR: Duration = Duration::from_secs(3600);

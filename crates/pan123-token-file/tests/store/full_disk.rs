@@ -12,8 +12,8 @@ use pan123_token_cache::{Lease, Owner, Saved, StoreError, TokenStore as _};
 use pan123_token_file::FileStore;
 
 use crate::process::command_of;
+use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::skipped;
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 
 /// Where the file system is mounted, in the other process alone.
 const DISK: &str = "/mnt";

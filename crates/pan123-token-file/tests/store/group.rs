@@ -8,10 +8,10 @@ use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 
 use crate::process::Process;
+use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, mode_of, set_mode, skipped};
 use crate::stopped::stop;
 use crate::users::Users;
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 
 const GROUP: u32 = 12_345;
 

@@ -8,8 +8,8 @@ use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 
 use crate::process::{Process, command};
+use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{self, Scene, mode_of};
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 
 #[test]
 fn the_default_folder_is_in_the_users_state_directory() {

@@ -7,9 +7,9 @@ use pan123_token_file::FileStore;
 
 use crate::process::Process;
 use crate::processes::{HOUR, asks};
+use crate::record::{SECOND, key};
 use crate::scene::{Scene, clock};
 use crate::stopped::stop;
-use pan123_token_support::records::{SECOND, key};
 
 #[test]
 fn to_look_makes_nothing() {

@@ -18,6 +18,7 @@ mod lease_record;
 mod problems;
 mod process;
 mod processes;
+mod record;
 mod scene;
 #[cfg(target_os = "linux")]
 mod settings;

@@ -9,8 +9,8 @@ use pan123_token_cache::{Lease, Owner, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
+use crate::record::{SECOND, key, record};
 use crate::scene::{Scene, mode_of, set_mode, skipped};
-use pan123_token_support::records::{SECOND, key, record};
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()

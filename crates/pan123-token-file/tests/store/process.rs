@@ -10,7 +10,7 @@ use std::time::Duration;
 use pan123_token_cache::{Lease, Owner, Saved, StoreError, Stored, TokenStore as _};
 use pan123_token_file::FileStore;
 
-use pan123_token_support::records::{LIFE, key, record};
+use crate::record::{LIFE, key, record};
 
 /// What a [`Process`] does. Run as a test like any other, it does nothing.
 pub(crate) fn run_task() {

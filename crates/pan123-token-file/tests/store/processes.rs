@@ -9,8 +9,8 @@ use pan123_token_cache::{Lease, Owner, TokenStore as _};
 use pan123_token_file::FileStore;
 
 use crate::process::{Process, command, save_share};
+use crate::record::{SECOND, key, record};
 use crate::scene::Scene;
-use pan123_token_support::records::{SECOND, key, record};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 

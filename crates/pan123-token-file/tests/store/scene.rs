@@ -10,7 +10,7 @@ use pan123_token_cache::{Moment, Record, Saved, TokenStore as _};
 use pan123_token_file::FileStore;
 use tempfile::TempDir;
 
-use pan123_token_support::records::{LIFE, SECOND, key, record};
+use crate::record::{LIFE, SECOND, key, record};
 
 /// A folder of its own, and a store in it that writes down what it says of files.
 pub(crate) struct Scene {

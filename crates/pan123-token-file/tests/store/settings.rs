@@ -8,9 +8,9 @@ use pan123_token_cache::{Lease, Owner, TokenStore as _};
 use pan123_token_file::FileStore;
 
 use crate::process::{Process, command};
+use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, set_mode, skipped};
 use crate::users::Users;
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 
 /// Both calls fail, as a wrong setting does, and say this.
 fn is_refused(scene: &Scene, place: PathBuf, said: &str) {

@@ -13,8 +13,8 @@ use rustix::process::{
 
 use crate::process::Process;
 use crate::processes::{HOUR, ask_at_once, asks};
+use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, clock, set_mode};
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 
 #[test]
 fn the_lease_of_a_stopped_process_is_taken_over_after_its_term() {

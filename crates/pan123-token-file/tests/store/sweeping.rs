@@ -8,8 +8,8 @@ use pan123_token_cache::pan123_token::BaseUrl;
 use pan123_token_cache::{Lease, Owner, Saved, StoreKey, TokenStore as _};
 use pan123_token_file::FileStore;
 
+use crate::record::{LIFE, SECOND, key, record};
 use crate::scene::{Scene, clock};
-use pan123_token_support::records::{LIFE, SECOND, key, record};
 
 const DAY: i64 = 86_400;
 /// What the token of `record(0)` has lived when it expires.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use pan123_token_cache::{Owner, TokenStore};
 use pan123_token_redis::RedisStore;
-use pan123_token_support::played_redis::{NOTHING, Played, read_command};
 
-use crate::{key, line, store};
+use crate::played::{NOTHING, Played, read_command};
+use crate::{key, line};
 
 #[test]
 fn a_server_of_another_protocol_is_misconfigured() {
@@ -36,8 +36,9 @@ fn a_server_of_another_protocol_is_misconfigured() {
             }
         });
         for error in [
-            store(&server).load(key()).unwrap_err(),
-            store(&server)
+            server.store().load(key()).unwrap_err(),
+            server
+                .store()
                 .lease(key(), Owner(1), Duration::from_secs(45))
                 .unwrap_err(),
         ] {
@@ -65,7 +66,7 @@ fn an_answer_of_great_depth_or_length_does_no_harm() {
                 let _ = stream.write_all(answer.as_bytes());
             }
         });
-        let error = store(&server).load(key()).unwrap_err();
+        let error = server.store().load(key()).unwrap_err();
         line(&error, server.port);
     }
 }
@@ -95,7 +96,7 @@ fn a_server_that_hangs_up_is_an_outage() {
         count.fetch_add(1, Ordering::SeqCst);
         None
     });
-    let error = store(&server).load(key()).unwrap_err();
+    let error = server.store().load(key()).unwrap_err();
     let line = line(&error, server.port);
     assert!(line.contains("the connection was lost"), "{line}");
     // It may have been restarted.
@@ -116,7 +117,7 @@ fn a_connection_is_kept_and_replaced_once_it_breaks() {
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read(&mut [0; 1]);
     });
-    let store = store(&server);
+    let store = server.store();
     for call in 0..9 {
         assert_eq!(store.load(key()).unwrap(), None, "{call}");
         assert_eq!(server.connections(), call / 3 + 1, "{call}");
@@ -136,7 +137,7 @@ fn a_connection_that_refused_is_replaced_within_the_same_call() {
             stream.write_all(answer.as_bytes()).unwrap();
         }
     });
-    let store = store(&server);
+    let store = server.store();
     for connections in [1, 2, 2] {
         assert_eq!(store.load(key()).unwrap(), None);
         assert_eq!(server.connections(), connections);

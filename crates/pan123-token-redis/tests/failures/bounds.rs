@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use pan123_token_cache::pan123_token::{AccessToken, OffsetDateTime};
 use pan123_token_cache::{Owner, Record, TokenStore};
 use pan123_token_redis::RedisStore;
-use pan123_token_support::played_redis::{NOTHING, Played, read_command};
 
-use crate::{key, line, store};
+use crate::played::{NOTHING, Played, read_command};
+use crate::{key, line};
 
 const LIMIT: Duration = Duration::from_millis(200);
 
@@ -67,7 +67,7 @@ const SCHEMES: [&str; 1] = ["redis"];
 #[test]
 fn a_server_that_reads_and_says_nothing() {
     let server = Played::with(|_, mut stream| while read_command(&mut stream).is_some() {});
-    times_out(&store(&server).timeout(LIMIT), server.port);
+    times_out(&server.store().timeout(LIMIT), server.port);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_server_that_drips() {
             thread::sleep(LIMIT / 20);
         }
     });
-    times_out(&store(&server).timeout(LIMIT), server.port);
+    times_out(&server.store().timeout(LIMIT), server.port);
 }
 
 /// A save that gets a new answer each time, and always a bit later.
@@ -94,7 +94,7 @@ fn a_save_that_is_answered_again_and_again() {
             "x".repeat(seen)
         ))
     });
-    let store = store(&server).timeout(LIMIT);
+    let store = server.store().timeout(LIMIT);
     let begun = Instant::now();
     let error = store.save(key(), &record(), None, LIMIT).unwrap_err();
     let took = begun.elapsed();
@@ -111,7 +111,7 @@ fn a_save_that_others_are_always_ahead_of_gives_up() {
             "x".repeat(seen)
         ))
     });
-    let store = store(&server).timeout(Duration::from_secs(60));
+    let store = server.store().timeout(Duration::from_secs(60));
     let error = store.save(key(), &record(), None, LIMIT).unwrap_err();
     let line = line(&error, server.port);
     assert!(
@@ -131,7 +131,7 @@ fn callers_do_not_wait_for_one_another() {
         }
         stream.write_all(NOTHING.as_bytes()).unwrap();
     });
-    let store = store(&server).timeout(Duration::from_secs(60));
+    let store = server.store().timeout(Duration::from_secs(60));
     thread::scope(|scope| {
         let first = scope.spawn(|| store.load(key()));
         while server.connections() == 0 {
@@ -147,9 +147,9 @@ fn callers_do_not_wait_for_one_another() {
 #[test]
 fn any_timeout_will_do() {
     let server = Played::saying(NOTHING);
-    let store = store(&server).timeout(Duration::MAX);
+    let store = server.store().timeout(Duration::MAX);
     assert_eq!(store.load(key()).unwrap(), None);
-    let store = store.timeout(Duration::ZERO);
+    let store = server.store().timeout(Duration::ZERO);
     let line = line(&store.load(key()).unwrap_err(), server.port);
     assert!(line.contains("no answer within 0ns"), "{line}");
     store.release(key(), Owner(1), LIMIT).unwrap_err();

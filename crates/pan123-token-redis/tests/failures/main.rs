@@ -8,21 +8,16 @@
 
 mod answers;
 mod bounds;
+mod played;
 mod redirects;
 mod refusals;
 mod url;
 
 use pan123_token_cache::pan123_token::BaseUrl;
 use pan123_token_cache::{StoreError, StoreKey};
-use pan123_token_redis::RedisStore;
-use pan123_token_support::played_redis::Played;
 
 fn key() -> StoreKey {
     StoreKey::new(&BaseUrl::default(), "my-id")
-}
-
-fn store(server: &Played) -> RedisStore {
-    RedisStore::new(&server.url()).unwrap()
 }
 
 /// It is one printable line that names the server, and no secret is in it.

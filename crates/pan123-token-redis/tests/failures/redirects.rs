@@ -2,9 +2,9 @@
 
 use pan123_token_cache::TokenStore;
 use pan123_token_redis::RedisStore;
-use pan123_token_support::played_redis::{NOTHING, Played};
 
-use crate::{key, line, store};
+use crate::played::{NOTHING, Played};
+use crate::{key, line};
 
 #[test]
 fn a_redirect_is_followed_to_the_host_and_port_that_it_names() {
@@ -12,7 +12,7 @@ fn a_redirect_is_followed_to_the_host_and_port_that_it_names() {
     // With its address, and with none: then the host is that of the node which says so.
     for host in ["127.0.0.1", "[127.0.0.1]", ""] {
         let seed = Played::saying(&format!("-MOVED 3999 {host}:{}\r\n", owner.port));
-        assert_eq!(store(&seed).load(key()).unwrap(), None, "{host}");
+        assert_eq!(seed.store().load(key()).unwrap(), None, "{host}");
     }
     assert_eq!(owner.connections(), 3);
 }
@@ -24,13 +24,13 @@ fn a_call_that_is_asked_for_once_says_so() {
         Some(if asking { "+OK\r\n" } else { NOTHING }.to_owned())
     });
     let seed = Played::saying(&format!("-ASK 3999 127.0.0.1:{}\r\n", owner.port));
-    assert_eq!(store(&seed).load(key()).unwrap(), None);
+    assert_eq!(seed.store().load(key()).unwrap(), None);
 }
 
 #[test]
 fn nodes_that_send_a_call_in_a_circle_are_given_up() {
     let ring = Played::answering_as(|port| format!("-MOVED 3999 127.0.0.1:{port}\r\n"));
-    let error = store(&ring).load(key()).unwrap_err();
+    let error = ring.store().load(key()).unwrap_err();
     let line = line(&error, ring.port);
     assert!(
         line.ends_with(": its cluster sends the call from node to node; check it"),
@@ -52,7 +52,7 @@ fn a_redirect_to_no_address_is_not_followed() {
         "",
     ] {
         let seed = Played::saying(&format!("-MOVED 3999 {node}\r\n"));
-        let error = store(&seed).load(key()).unwrap_err();
+        let error = seed.store().load(key()).unwrap_err();
         let line = line(&error, seed.port);
         assert!(
             line.ends_with(": its cluster sends the call from node to node; check it"),
@@ -66,7 +66,7 @@ fn a_redirect_to_no_address_is_not_followed() {
 fn what_fails_at_another_node_names_it() {
     let owner = Played::saying("-OOM it is\r\n");
     let seed = Played::saying(&format!("-MOVED 3999 127.0.0.1:{}\r\n", owner.port));
-    let error = store(&seed).load(key()).unwrap_err();
+    let error = seed.store().load(key()).unwrap_err();
     let expected = format!(
         "Redis at 127.0.0.1:{}: at 127.0.0.1:{}: its memory is full; raise its maxmemory, or free some",
         seed.port, owner.port

@@ -2,8 +2,8 @@
 
 use pan123_token_cache::TokenStore;
 use pan123_token_redis::RedisStore;
-use pan123_token_support::played_redis::Played;
 
+use crate::played::Played;
 use crate::{key, line};
 
 /// Heals by itself.

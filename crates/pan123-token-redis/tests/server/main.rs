@@ -10,6 +10,9 @@
 mod client_certificate;
 mod cluster;
 mod login;
+#[path = "../failures/played.rs"]
+#[allow(dead_code, reason = "shared with the tests that need no server")]
+mod played;
 mod process;
 mod sentinel;
 mod sharing;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use pan123_token_cache::{Owner, StoreError, TokenStore};
 use pan123_token_redis::RedisStore;
-use pan123_token_support::played_redis::{Played, read_command};
 
+use crate::played::{Played, read_command};
 use crate::process::Server;
 use crate::{LIFE, TERM, key, line, record};
 
@@ -99,8 +99,7 @@ fn another_protocol() {
         }
     });
     let case = "a server that isn't Redis";
-    let store = RedisStore::new(&server.url()).unwrap();
-    documented(case, server.port, store.load(key()));
+    documented(case, server.port, server.store().load(key()));
 }
 
 #[test]

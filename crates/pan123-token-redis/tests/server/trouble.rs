@@ -200,8 +200,7 @@ fn a_cluster_without_slots_is_said_to_be_down() {
 fn a_save_that_is_carried_out_late_gives_the_token_no_longer_life() {
     use std::sync::{Arc, Mutex};
 
-    use pan123_token_redis::RedisStore;
-    use pan123_token_support::played_redis::Played;
+    use crate::played::Played;
 
     let server = Server::start();
     let (seconds, micros): (u64, u64) = server.run(&["TIME"]);
@@ -216,8 +215,7 @@ fn a_save_that_is_carried_out_late_gives_the_token_no_longer_life() {
     let left = Duration::from_millis(1500);
     let token = record("token", 0);
     // It sees the same again and again, and gives up.
-    let store = RedisStore::new(&played.url()).unwrap();
-    store.save(key(), &token, None, left).unwrap_err();
+    played.store().save(key(), &token, None, left).unwrap_err();
     let written = written.lock().unwrap().clone();
     let write = || {
         let words: Vec<&str> = written.iter().map(|it| &**it).collect();

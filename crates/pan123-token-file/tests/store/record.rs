@@ -5,18 +5,15 @@ use std::time::Duration;
 use pan123_token_cache::pan123_token::{AccessToken, BaseUrl, OffsetDateTime};
 use pan123_token_cache::{Record, StoreKey};
 
-/// One second.
-pub const SECOND: Duration = Duration::from_secs(1);
-/// How long a token lives.
-pub const LIFE: Duration = Duration::from_secs(30 * 86_400);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const LIFE: Duration = Duration::from_secs(30 * 86_400);
 
-/// The key of one client at the platform.
-pub fn key() -> StoreKey {
+pub(crate) fn key() -> StoreKey {
     StoreKey::new(&BaseUrl::default(), "my-client-id")
 }
 
 /// A record whose token was issued so many seconds after 2025-02-21T07:48:37Z. It is long enough to be torn.
-pub fn record(seconds: i64) -> Record {
+pub(crate) fn record(seconds: i64) -> Record {
     let issued_at = OffsetDateTime::from_unix_timestamp(1_740_124_117 + seconds).unwrap();
     let secret = format!("SECRET-{seconds}-{}", "x".repeat(8000));
     let token = AccessToken::new(secret, issued_at + LIFE).unwrap();

@@ -1,4 +1,4 @@
-//! A Redis server that answers as a function says.
+//! A server that answers as a function says.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -6,22 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use pan123_token_redis::RedisStore;
 use redis::{Parser, Value};
 
-/// One that is played. Its thread ends with the test's process.
-#[derive(Debug)]
-pub struct Played {
-    /// Its port on 127.0.0.1.
-    pub port: u16,
+pub(crate) struct Played {
+    pub(crate) port: u16,
     connections: Arc<AtomicUsize>,
 }
 
 /// What `load` is answered where there is no record.
-pub const NOTHING: &str = "*2\r\n$0\r\n\r\n:-2\r\n";
+pub(crate) const NOTHING: &str = "*2\r\n$0\r\n\r\n:-2\r\n";
 
 impl Played {
     /// What it does with each connection, of which this is the number. A thread for each, which ends with the connection.
-    pub fn with(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Self {
+    pub(crate) fn with(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -37,7 +35,9 @@ impl Played {
     }
 
     /// The answer to each command, by its words. No answer closes the connection.
-    pub fn answering(answer: impl Fn(&[String]) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub(crate) fn answering(
+        answer: impl Fn(&[String]) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         Self::with(move |_, mut stream| {
             while let Some(command) = read_command(&mut stream) {
                 match answer(&command) {
@@ -49,13 +49,13 @@ impl Played {
     }
 
     /// The same answer to whatever comes.
-    pub fn saying(answer: &str) -> Self {
+    pub(crate) fn saying(answer: &str) -> Self {
         let answer = answer.to_owned();
         Self::answering(move |_| Some(answer.clone()))
     }
 
     /// The same, by the port that it listens on.
-    pub fn answering_as(answer: impl Fn(u16) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) fn answering_as(answer: impl Fn(u16) -> String + Send + Sync + 'static) -> Self {
         Self::with(move |_, mut stream| {
             let port = stream.local_addr().unwrap().port();
             while read_command(&mut stream).is_some() {
@@ -64,19 +64,17 @@ impl Played {
         })
     }
 
-    /// Where it listens.
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+    pub(crate) fn store(&self) -> RedisStore {
+        RedisStore::new(&format!("redis://127.0.0.1:{}", self.port)).unwrap()
     }
 
     /// How many connections there were.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-/// The next command's words. None where the connection ends.
-pub fn read_command(stream: &mut TcpStream) -> Option<Vec<String>> {
+pub(crate) fn read_command(stream: &mut TcpStream) -> Option<Vec<String>> {
     let Value::Array(words) = Parser::new().parse_value(stream).ok()? else {
         return None;
     };
