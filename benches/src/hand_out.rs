@@ -147,40 +147,23 @@ pub fn group() -> Group {
     Group {
         title: "A fresh token, handed out (without the inside of the clocks)",
         scenes: vec![
-            Scene {
-                name: SCENES[0].0,
-                make: || alone(0),
-            },
-            Scene {
-                name: SCENES[1].0,
-                make: || alone(1),
-            },
-            Scene {
-                name: SCENES[2].0,
-                make: || alone(2),
-            },
-            Scene {
-                name: SCENES[3].0,
-                make: || alone(3),
-            },
-            Scene {
-                name: SCENES[4].0,
-                make: || alone(4),
-            },
-            Scene {
-                name: SCENES[5].0,
-                make: || alone(5),
-            },
-            Scene {
-                name: SCENES[6].0,
-                make: || alone(6),
-            },
+            scene::<0>(),
+            scene::<1>(),
+            scene::<2>(),
+            scene::<3>(),
+            scene::<4>(),
+            scene::<5>(),
+            scene::<6>(),
         ],
     }
 }
 
-fn alone(scene: usize) -> Box<dyn FnMut(u32)> {
-    Box::new((SCENES[scene].1)())
+/// By itself.
+fn scene<const NUMBER: usize>() -> Scene {
+    Scene {
+        name: SCENES[NUMBER].0,
+        make: || Box::new((SCENES[NUMBER].1)()),
+    }
 }
 
 pub fn times() {

@@ -25,35 +25,28 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub fn times() {
     println!("| one renewal, and who waits for it | bare | provider | ratio | requests |");
     println!("|---|---:|---:|---:|---:|");
-    let (mut bare, mut provider, mut requests) = (LIMIT, LIMIT, 0);
-    for _ in 0..SAMPLES {
-        bare = tasks_at_watch().min(bare);
-        let (time, made) = tasks_at_provider();
-        (provider, requests) = (time.min(provider), made.max(requests));
-    }
     row(
         "100,000 tasks, beside tokio's `watch`",
-        bare,
-        provider,
-        requests,
+        tasks_at_watch,
+        tasks_at_provider,
     );
-    let (mut bare, mut provider, mut requests) = (LIMIT, LIMIT, 0);
-    for _ in 0..SAMPLES {
-        bare = threads_at_condvar().min(bare);
-        let (time, made) = threads_at_provider();
-        (provider, requests) = (time.min(provider), made.max(requests));
-    }
     row(
         "1,000 threads, beside a `Condvar`",
-        bare,
-        provider,
-        requests,
+        threads_at_condvar,
+        threads_at_provider,
     );
 }
 
-fn row(name: &str, bare: Duration, provider: Duration, requests: u32) {
-    let ratio = provider.as_secs_f64() / bare.as_secs_f64();
-    println!("| {name} | {bare:.1?} | {provider:.1?} | {ratio:.2} | {requests} |");
+/// The best of some samples, taken in turn.
+fn row(name: &str, bare: fn() -> Duration, provider: fn() -> (Duration, u32)) {
+    let (mut best_bare, mut best, mut requests) = (LIMIT, LIMIT, 0);
+    for _ in 0..SAMPLES {
+        best_bare = bare().min(best_bare);
+        let (time, made) = provider();
+        (best, requests) = (time.min(best), made.max(requests));
+    }
+    let ratio = best.as_secs_f64() / best_bare.as_secs_f64();
+    println!("| {name} | {best_bare:.1?} | {best:.1?} | {ratio:.2} | {requests} |");
 }
 
 const TASKS: usize = 100_000;
