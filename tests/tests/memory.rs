@@ -12,6 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use pan123_emulator::Emulator;
 use pan123_token_tests::adapters::SECRET_BYTES;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// 40 bytes, of which no 8 stand anywhere else.
 const SECRET: &str = "kQ7vX2mB9zR4wT6yJ3nH8cL5dF1gP0sAeUiOqNxC";
@@ -74,8 +75,19 @@ impl Process {
         self.wait_for("dropped");
     }
 
-    /// Everything that it can write to.
+    /// Everything that it can write to. The process is stopped for that time: a thread of it that ends, or memory that it
+    /// gives back, would take a region away between the list of regions and the reading.
     fn memory(&self) -> Vec<Vec<u8>> {
+        let process = Pid::from_child(&self.child);
+        kill_process(process, Signal::STOP).unwrap();
+        let stopped = waitpid(Some(process), WaitOptions::UNTRACED).unwrap();
+        assert!(stopped.unwrap().1.stopped(), "the process ended");
+        let regions = self.regions();
+        kill_process(process, Signal::CONT).unwrap();
+        regions
+    }
+
+    fn regions(&self) -> Vec<Vec<u8>> {
         let folder = format!("/proc/{}", self.child.id());
         let maps = fs::read_to_string(format!("{folder}/maps")).unwrap();
         let memory = File::open(format!("{folder}/mem")).unwrap();
