@@ -9,8 +9,10 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use http::header::{DATE, HeaderValue, RETRY_AFTER};
-use pan123_token::{FetchError, GetAccessToken, ResponseError};
-use pan123_token_cache::{Action, Failure, Moment, Reason, RenewalPolicy, TokenCache, TokenError};
+use pan123_token::{Cause, FetchError, GetAccessToken, ResponseError};
+use pan123_token_cache::{
+    Action, Failure, Moment, Reason, RenewalPolicy, StoreError, TokenCache, TokenError,
+};
 
 use crate::judge::{Reply, judge};
 use crate::response::Input;
@@ -33,6 +35,7 @@ pub fn check(input: &[u8]) {
     check_cause(&operation, error, &lines, input.secret);
 
     let cause = operation.cause(error);
+    check_store(&cause, input.secret);
     let response = operation.parse_response(&input.response).err();
     let responses = [broken_off, response].into_iter().flatten();
     let fetches = [
@@ -211,6 +214,42 @@ fn check_renewal(fetch: &FetchError) {
         let io = |error: &dyn Error| Some(error.source()?.downcast_ref::<io::Error>()?.kind());
         assert_eq!(io(&error), io(fetch));
         assert_eq!(error.source().is_some(), fetch.source().is_some());
+    }
+}
+
+/// A caller whose store failed so is told the same, and that a wrong setting won't heal by itself; one whom nothing failed is
+/// told to come again.
+fn check_store(cause: &Cause, secret: &str) {
+    let next_attempt = Duration::from_secs(90);
+    let failed = StoreError::new(cause);
+    let misconfigured = StoreError::misconfigured(cause);
+    for (error, retryable) in [(failed, true), (misconfigured, false)] {
+        assert_eq!(error.to_string(), cause.to_string());
+        let error = TokenError::Store {
+            error,
+            next_attempt,
+        };
+        assert_eq!(
+            error.to_string(),
+            format!("the token store failed: {cause} (next attempt in 90 s)")
+        );
+        assert_hidden(secret, &format!("{error:?}").replace(['"', '\\'], " "));
+        assert_eq!(error.is_retryable(), retryable);
+        assert_eq!(error.retry_after(), None);
+        assert_eq!(error.next_attempt(), Some(next_attempt));
+        assert!(error.source().is_none() && error.failure().is_none());
+    }
+    let limited = TokenError::RateLimited { next_attempt };
+    let held_back = TokenError::HeldBack { next_attempt };
+    let timed_out = TokenError::TimedOut(next_attempt);
+    for (error, asked, next) in [
+        (limited, Some(next_attempt), Some(next_attempt)),
+        (held_back, None, Some(next_attempt)),
+        (timed_out, None, None),
+    ] {
+        assert!(error.to_string().contains(" 90 s"), "{error}");
+        assert!(error.is_retryable() && error.failure().is_none());
+        assert_eq!((error.retry_after(), error.next_attempt()), (asked, next));
     }
 }
 
