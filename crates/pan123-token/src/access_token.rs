@@ -17,6 +17,22 @@ const OPEN_PLATFORM: HeaderValue = HeaderValue::from_static("open_platform");
 
 /// An access token and the time at which it expires.
 ///
+/// ```
+/// use pan123_token::{AccessToken, AccessTokenError, parse_rfc_3339};
+///
+/// let expires_at = parse_rfc_3339("2025-03-23T15:48:37+08:00").ok_or("no RFC 3339 time")?;
+/// let token = AccessToken::new("a.b.c", expires_at)?;
+/// assert!(!token.is_usable_at(expires_at));
+///
+/// let mut headers = http::HeaderMap::new();
+/// token.authorize(&mut headers);
+/// assert_eq!(headers["authorization"], "Bearer a.b.c");
+/// assert_eq!(headers["platform"], "open_platform");
+///
+/// assert_eq!(AccessToken::new("", expires_at), Err(AccessTokenError::Empty));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Cheap to clone: clones share one text, which is wiped when the last of them (and of the header values made
 /// from them) is dropped. `Debug` shows the [fingerprint](Self::fingerprint) and the expiry, never the secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -136,6 +152,16 @@ impl fmt::Debug for AccessToken {
 
 /// The first 64 bits of a SHA-256 over a token, as 16 hexadecimal digits.
 ///
+/// ```
+/// use pan123_token::{AccessToken, Fingerprint, OffsetDateTime};
+///
+/// let token = AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?;
+/// let text = token.fingerprint().to_string();
+/// assert_eq!(text, "63304532e299f9ab");
+/// assert_eq!(text.parse::<Fingerprint>()?, token.fingerprint());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Tokens that share it are the same token for every practical purpose; the token can't be derived from it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(u64);
@@ -169,6 +195,8 @@ impl FromStr for Fingerprint {
 }
 
 /// The text is no fingerprint: 16 hexadecimal digits, in lower case.
+///
+/// From [`Fingerprint`], which has an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FingerprintError;
 
@@ -187,6 +215,8 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// Why a text can't be an access token. It says what is wrong, never with which text.
+///
+/// An example is with [`AccessToken`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessTokenError {

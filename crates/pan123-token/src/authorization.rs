@@ -57,6 +57,8 @@ impl Authorization {
 }
 
 /// An API call that carries a token, and may be sent again once with another.
+///
+/// An example is with [how API calls are authorized](crate#authorizing-api-calls).
 #[derive(Debug)]
 pub struct Authorized {
     token: AccessToken,

@@ -129,6 +129,13 @@ impl fmt::Debug for BaseUrl {
 }
 
 /// Why an address can't be a base URL. The address itself is not repeated, since it may hold a password.
+///
+/// ```
+/// use pan123_token::{BaseUrl, BaseUrlError};
+///
+/// let error = "http://proxy.example".parse::<BaseUrl>().unwrap_err();
+/// assert_eq!(error, BaseUrlError::NotHttps);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BaseUrlError {

@@ -6,6 +6,19 @@ use zeroize::Zeroizing;
 
 /// A client ID and its client secret, checked.
 ///
+/// ```
+/// use pan123_token::Credentials;
+///
+/// let credentials = Credentials::new("my-client-id", "my-client-secret")?;
+/// assert_eq!(credentials.client_id(), "my-client-id");
+/// assert!(!format!("{credentials:?}").contains("my-client-secret"));
+///
+/// // Nothing is trimmed.
+/// let error = Credentials::new("my-client-id", "my-client-secret\n").unwrap_err();
+/// assert_eq!(error.to_string(), "the client secret ends in a line break; remove it");
+/// # Ok::<(), pan123_token::CredentialsError>(())
+/// ```
+///
 /// `Debug` shows the client ID and never the secret; the secret is wiped from memory on drop.
 #[derive(Clone)]
 pub struct Credentials {
@@ -77,6 +90,8 @@ fn check(field: Field, value: &str) -> Result<(), CredentialsError> {
 }
 
 /// Why a client ID or client secret can't be one. It names the field, never its content.
+///
+/// An example is with [`Credentials`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CredentialsError {
     field: Field,

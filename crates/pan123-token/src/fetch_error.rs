@@ -12,6 +12,20 @@ use crate::{ErrorKind, ResponseError};
 
 /// Why an exchange brought no token: it wasn't completed, or the reply was no grant.
 ///
+/// ```
+/// use std::io;
+/// use pan123_token::{Credentials, FetchError, GetAccessToken};
+///
+/// let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
+/// // What an HTTP client may have failed with.
+/// let refused = io::Error::other("connection refused");
+/// let error = FetchError::Connect(operation.cause(&refused));
+/// assert_eq!(error.kind(), "connect");
+/// // Nothing was sent, so another attempt costs no token.
+/// assert!(error.is_retryable() && !error.may_have_issued());
+/// # Ok::<(), pan123_token::CredentialsError>(())
+/// ```
+///
 /// One type for every adapter, so that a program can change its HTTP client without changing its error handling. Cheap to
 /// clone, since every caller that waited for the same exchange gets it. `Display` is one line that says it all.
 ///
@@ -178,6 +192,8 @@ impl From<ResponseError> for FetchError {
 /// The client's own error isn't kept: it may hold the request, and so the client secret, in any form (the `Debug` of an
 /// [`http::Request`] prints the body's bytes as numbers), where no redaction finds it. What is kept beside the text is the
 /// innermost [`io::Error`], made anew of its kind, the system's number and its redacted text.
+///
+/// From [`GetAccessToken::cause`](crate::GetAccessToken::cause); an example is with [`FetchError`].
 #[derive(Clone)]
 pub struct Cause(Arc<Inner>);
 

@@ -17,12 +17,29 @@ use crate::{
 /// The largest body that is looked into: 64 KiB, inclusive. Published replies have some 500 bytes.
 ///
 /// A client stops reading the body one byte after this, and passes in what was read.
+///
+/// An example of an exchange is with [`GetAccessToken`].
 pub const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 const MAX_MESSAGE_CHARS: usize = 200;
 const MAX_TRACE_ID_CHARS: usize = 128;
 
 /// Asks for an access token: `POST https://open-api.123pan.com/api/v1/access_token`.
+///
+/// ```
+/// use pan123_token::{Credentials, GetAccessToken};
+///
+/// let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?)
+///     .with_base_url("http://127.0.0.1:8080".parse()?);
+/// let request = operation.request();
+/// assert_eq!(request.uri(), "http://127.0.0.1:8080/api/v1/access_token");
+/// assert_eq!(request.body(), br#"{"clientID":"my-client-id","clientSecret":"my-client-secret"}"#);
+///
+/// let reply = r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#;
+/// let grant = operation.parse_response(&http::Response::new(reply))?;
+/// assert_eq!(grant.token.secret(), "a.b.c");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// All input was checked on the way in, so the request can always be built. `Debug` never shows the client secret.
 #[derive(Clone)]

@@ -7,6 +7,22 @@ use time::OffsetDateTime;
 use crate::AccessToken;
 
 /// An access token as the platform granted it, with what the reply says about when.
+///
+/// ```
+/// use std::time::Duration;
+/// # use pan123_token::{Credentials, GetAccessToken};
+/// # let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
+///
+/// let reply = http::Response::builder().header("date", "Fri, 21 Feb 2025 07:48:37 GMT").body(
+///     r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#,
+/// )?;
+/// let grant = operation.parse_response(&reply)?;
+/// assert_eq!(grant.token.secret(), "a.b.c");
+/// assert_eq!(grant.server_time.map(|time| time.unix_timestamp()), Some(1_740_124_117));
+/// assert_eq!(grant.lifetime(), Some(Duration::from_secs(30 * 86_400)));
+/// assert_eq!(grant.trace_id, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grant {

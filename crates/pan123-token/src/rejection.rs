@@ -18,6 +18,18 @@ const MANY_CHUNKS: usize = 64;
 
 /// Whether an API call was refused because of its token: invalid, expired, or taken offline by newer ones.
 ///
+/// ```
+/// use pan123_token::token_rejected;
+///
+/// let reply = r#"{"code":401,"message":"tokens number has exceeded the limit","data":null}"#;
+/// assert!(token_rejected(&http::Response::new(reply)));
+/// assert!(!token_rejected(&http::Response::new(r#"{"code":0,"message":"ok","data":{}}"#)));
+///
+/// let page = http::Response::builder().status(401).body("<html>…</html>")?;
+/// assert!(!token_rejected(&page));
+/// # Ok::<(), http::Error>(())
+/// ```
+///
 /// True for an envelope with code 401, whatever the status (the platform is seen to send it with HTTP 200 and with HTTP
 /// 401), and for HTTP 401 without a body. A page with HTTP 401 is taken for a proxy's, and says nothing about the token.
 /// The message is not looked at: its wording varies.
@@ -25,6 +37,8 @@ pub fn token_rejected(response: &Response<impl AsRef<[u8]>>) -> bool {
     token_rejected_parts(response.status(), response.body().as_ref())
 }
 
+/// [`token_rejected`], which has an example, for a reply in parts.
+///
 /// The same for a client with response types of its own. No header bears on it.
 pub fn token_rejected_parts(status: StatusCode, body: &[u8]) -> bool {
     if body.is_empty() {

@@ -7,6 +7,21 @@ use http::StatusCode;
 
 /// A reply that brought no token: what happened, the platform's own words, and what to do.
 ///
+/// ```
+/// use pan123_token::ErrorKind;
+/// # use pan123_token::{Credentials, GetAccessToken};
+/// # let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
+///
+/// let reply = r#"{"code":1,"message":"internal error","data":null,"x-traceID":"16f60c4d_kong-db"}"#;
+/// let error = operation.parse_response(&http::Response::new(reply)).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Refused);
+/// assert_eq!(error.code(), Some(1));
+/// assert_eq!(error.message(), Some("internal error"));
+/// assert_eq!(error.trace_id(), Some("16f60c4d_kong-db"));
+/// assert!(!error.is_retryable());
+/// # Ok::<(), pan123_token::CredentialsError>(())
+/// ```
+///
 /// `Display` is one line of at most 2 KiB. The server's message and trace id stand in it printable, cut and redacted: no
 /// client secret, no token, no body. There is no `source()`: nothing is left out.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,6 +42,8 @@ pub(crate) struct Inner {
 /// What kind of reply it was.
 ///
 /// The names in snake case, as `Display` gives them, are stable.
+///
+/// An example is with [`ResponseError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
