@@ -7,6 +7,8 @@ use crate::moment::Moment;
 use crate::step::StoreStep;
 
 /// The one thing to do now.
+///
+/// Used in the [driver](crate) on the crate's page, and in [walking the graph](crate#walking-the-graph).
 #[must_use = "the machine waits for it to be done"]
 #[derive(Debug)]
 pub enum Action {
@@ -25,6 +27,8 @@ pub enum Action {
 }
 
 /// Why there is nothing to do.
+///
+/// An example is with [walking the graph](crate#walking-the-graph).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -54,6 +58,8 @@ pub enum Reason {
 ///
 /// It can't be made or copied, and is consumed by the report of how the exchange ended. It may be dropped: a cancelled
 /// task or a dead thread then counts as an exchange that may have cost a token, from the deadline on.
+///
+/// An example is with [walking the graph](crate#walking-the-graph).
 #[must_use = "fetch, and report how it ended"]
 #[derive(Debug)]
 pub struct FetchTicket {

@@ -50,6 +50,11 @@ use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Store
 ///     }
 /// }
 /// ```
+///
+/// # Cancel safety
+///
+/// A future may be dropped before it ends, with its runtime, say. The machine takes that for a failure of the store, and may
+/// ask again for what was done already; each call may be repeated.
 pub trait AsyncTokenStore: Send + Sync {
     /// The record.
     fn load(
@@ -94,6 +99,21 @@ pub trait AsyncTokenStore: Send + Sync {
 
 /// A blocking store as an async one: its futures block while they are polled. For tests and for single-threaded programs;
 /// an async program gives a blocking store to its adapter as it is.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use pan123_token_cache::testing::{ManualClock, MemoryStore, conformance_async};
+/// use pan123_token_cache::Blocking;
+///
+/// let clock = ManualClock::default();
+/// let store = Blocking(Arc::new(MemoryStore::new(clock.clone())));
+/// let suite = conformance_async(&store, async |time| clock.advance(time));
+/// // Any runtime may poll it.
+/// # use std::task::{Context, Waker};
+/// # let suite = std::pin::pin!(suite);
+/// # assert!(suite.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Blocking<S: ?Sized>(pub Arc<S>);
 

@@ -29,6 +29,28 @@ use crate::store::StoreError;
 /// The life of one access token: when to fetch, use, renew, wait and share it. See the [crate's documentation](crate).
 ///
 /// Does nothing by itself: a driver [polls](Self::poll) it, does the one thing, and reports how that ended.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_token::{Credentials, GetAccessToken, http};
+/// use pan123_token_cache::{Action, Moment, Rejection, RenewalPolicy, TokenCache};
+///
+/// let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
+/// let mut cache = TokenCache::new(RenewalPolicy::default(), 42)?;
+/// let now = Moment { wall: Duration::from_secs(1_740_124_117), monotonic: Duration::ZERO };
+///
+/// let Action::Fetch(ticket) = cache.poll(now) else { unreachable!() };
+/// let reply = r#"{"code":0,"data":{"accessToken":"a.b.c","expiredAt":"2025-03-23T15:48:37+08:00"}}"#;
+/// let result = operation.parse_response(&http::Response::new(reply)).map_err(Into::into);
+/// cache.fetched(ticket, result, now);
+///
+/// // An API call is refused with the token: it may be replaced once it is 60 s old.
+/// let token = cache.snapshot().token(now).cloned().ok_or("no token")?;
+/// let replaceable_in = Duration::from_secs(60);
+/// assert_eq!(cache.reject(&token, now), Rejection::Suspect { replaceable_in });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TokenCache {
     policy: RenewalPolicy,
@@ -76,6 +98,8 @@ enum Refresh {
 }
 
 /// What became of a [`reject`](TokenCache::reject).
+///
+/// An example is with [`TokenCache`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {

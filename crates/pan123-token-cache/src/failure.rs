@@ -6,6 +6,8 @@ use std::time::Duration;
 use pan123_token::{AccessToken, Cause, ErrorKind, FetchError};
 
 /// A renewal that brought no token that can be used. Cheap to clone: each caller that waited for it gets it.
+///
+/// An example is with [`TokenError`](crate::TokenError).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {

@@ -10,6 +10,8 @@ use pan123_token::OffsetDateTime;
 /// Each clock is wrong in its own way. The wall clock may be hours off and may jump; the monotonic one may stand still
 /// while a laptop sleeps, and means nothing on another host. So what must not be missed is due when either of the two
 /// says so.
+///
+/// An example is with [`Clock`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment {
     /// Since 1970-01-01T00:00:00Z.
@@ -54,6 +56,27 @@ impl Moment {
 }
 
 /// The time, for a driver. `SystemClock` (feature `system-clock`) asks the operating system.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// use pan123_token_cache::{Clock, Moment};
+///
+/// /// Counts the milliseconds since a simulation began, at a fixed date.
+/// struct Ticks(AtomicU64);
+///
+/// impl Clock for Ticks {
+///     fn now(&self) -> Moment {
+///         let monotonic = Duration::from_millis(self.0.load(Ordering::Relaxed));
+///         Moment { wall: Duration::from_secs(1_740_124_117) + monotonic, monotonic }
+///     }
+/// }
+///
+/// let clock = Ticks(1_500.into());
+/// let later = clock.now().after(Duration::from_secs(1));
+/// assert_eq!(later.monotonic, Duration::from_millis(2_500));
+/// ```
 pub trait Clock: Send + Sync {
     /// Now, by both clocks.
     fn now(&self) -> Moment;
@@ -66,7 +89,9 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// Whether a moment has come.
+/// Whether a moment has come; from [`Clock::alarm`].
+///
+/// An example of a clock is with [`Clock`].
 pub type Alarm = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// A length of time for a reader: in seconds, or in milliseconds below one.

@@ -75,6 +75,15 @@ pub struct RenewalPolicy {
 
 /// What a store is to a cache. An outage (down, full, slow) heals by itself; a store that is
 /// [misconfigured](crate::StoreError::is_misconfigured) doesn't.
+///
+/// ```
+/// use pan123_token_cache::{RenewalPolicy, StoreRole};
+///
+/// let mut policy = RenewalPolicy::default();
+/// policy.store_role = StoreRole::Required;
+/// policy.check()?;
+/// # Ok::<(), pan123_token_cache::PolicyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreRole {
@@ -93,6 +102,18 @@ pub enum StoreRole {
 const GRACE: Duration = SECOND;
 
 /// A policy for a driver whose exchanges and callers have a timeout. From [`RenewalPolicy::fitted_to`].
+///
+/// ```
+/// use std::time::Duration;
+/// use pan123_token_cache::{RenewalPolicy, TokenCache};
+///
+/// let fitted = RenewalPolicy::default().fitted_to(Duration::from_secs(10))?;
+/// assert_eq!(fitted.exchange_timeout, Duration::from_secs(10));
+/// // The machine waits a second longer for the report.
+/// assert_eq!(fitted.policy.fetch_timeout, Duration::from_secs(11));
+/// let cache = TokenCache::new(fitted.policy, 42)?;
+/// # Ok::<(), pan123_token_cache::PolicyError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FittedPolicy {
@@ -215,6 +236,8 @@ impl RenewalPolicy {
     /// holds all of that, and the store's patience is at most nine tenths of it, less one
     /// [`lease_poll`](Self::lease_poll).
     ///
+    /// An example is with [`FittedPolicy`].
+    ///
     /// # Errors
     ///
     /// When the figures don't fit together, or the timeout is zero.
@@ -261,6 +284,16 @@ pub(crate) fn doubled(base: Duration, times: u32, cap: Duration) -> Duration {
 }
 
 /// A policy whose figures don't fit together.
+///
+/// ```
+/// use std::time::Duration;
+/// use pan123_token_cache::RenewalPolicy;
+///
+/// let mut policy = RenewalPolicy::default();
+/// policy.min_interval = Duration::ZERO;
+/// let error = policy.check().unwrap_err();
+/// assert_eq!(error.to_string(), "the renewal policy's min_interval must not be zero");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyError {
     field: &'static str,

@@ -12,6 +12,21 @@ use time::format_description::well_known::Rfc3339;
 
 /// A token as it is shared between processes and hosts.
 ///
+/// ```
+/// use pan123_token_cache::{Record, RecordError};
+///
+/// let stored = concat!(
+///     r#"{"version":1,"readableBy":1,"accessToken":"a.b.c","fingerprint":"63304532e299f9ab","#,
+///     r#""expiresAt":"2025-03-23T07:48:37Z","issuedAt":"2025-02-21T07:48:37Z","#,
+///     r#""lifetimeMs":2592000000,"sentAtMs":1740124117000,"forced":0,"suspect":false}"#,
+/// );
+/// let record = Record::decode(stored.as_bytes())?;
+/// assert_eq!(record.token.secret(), "a.b.c");
+/// assert_eq!(record.encode(), stored);
+/// assert_eq!(Record::decode(b"{}"), Err(RecordError::Damaged("readableBy")));
+/// # Ok::<(), RecordError>(())
+/// ```
+///
 /// # Stored form
 ///
 /// A JSON object of at most 64 KiB. The fields below are frozen: each but the last is required, and none may stand twice,
@@ -284,6 +299,8 @@ impl fmt::Debug for Record {
 }
 
 /// Why a stored form can't be used. It names the part, never its content.
+///
+/// An example is with [`Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {

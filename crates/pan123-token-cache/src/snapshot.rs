@@ -10,6 +10,8 @@ use crate::moment::Moment;
 
 /// What a cache held and meant to do when this was taken, and all the rules about it. Immutable and cheap to clone: a
 /// driver publishes one after each poll and report, and callers ask it without a lock on the machine.
+///
+/// Used in the [driver](crate) on the crate's page, and in [walking the graph](crate#walking-the-graph).
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     served: Option<Served>,

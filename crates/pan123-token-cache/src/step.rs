@@ -48,6 +48,8 @@ pub enum StoreStep {
 }
 
 /// A call and the place for its answer. It can't be made or copied.
+///
+/// An example is with [`StoreStep`].
 #[must_use = "answer it"]
 #[derive(Debug)]
 pub struct Step<C> {
@@ -56,6 +58,8 @@ pub struct Step<C> {
 }
 
 /// Which store is meant.
+///
+/// [`StoreStep::run`] finds it by itself; an example is with [`StoreStep`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Tier {
     /// The store that all share.
@@ -67,6 +71,8 @@ pub enum Tier {
 }
 
 /// Read the record.
+///
+/// An example is with [`StoreStep`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Load {
@@ -75,6 +81,8 @@ pub struct Load {
 }
 
 /// Take the right to fetch, and read the record.
+///
+/// An example is with [`StoreStep`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TakeLease {
@@ -87,6 +95,8 @@ pub struct TakeLease {
 }
 
 /// Keep a record, if it [may replace](Record::may_replace) what the store holds.
+///
+/// An example is with [`StoreStep`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Save {
@@ -101,6 +111,8 @@ pub struct Save {
 }
 
 /// End a lease.
+///
+/// An example is with [`StoreStep`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Release {
@@ -113,6 +125,8 @@ pub struct Release {
 }
 
 /// A call to a store and the type of its answer. Implemented for the four calls that there are.
+///
+/// An example is with [`StoreStep`].
 pub trait StoreCall: sealed::Sealed + Sized {
     /// What the store answers.
     type Answer;
@@ -295,6 +309,8 @@ impl<C: StoreCall> Step<C> {
 }
 
 /// How a step ended; for [`TokenCache::stored`](crate::TokenCache::stored).
+///
+/// An example is with [`StoreStep`].
 #[must_use = "report it to the machine"]
 #[derive(Debug)]
 pub struct StoreDone {

@@ -12,6 +12,17 @@ use crate::record::Record;
 
 /// Which token is meant: a hash of the base URL and the client ID, as 32 hexadecimal digits.
 ///
+/// ```
+/// use pan123_token::{BaseUrl, Credentials, GetAccessToken};
+/// use pan123_token_cache::StoreKey;
+///
+/// let operation = GetAccessToken::new(Credentials::new("my-client-id", "my-client-secret")?);
+/// let key = StoreKey::of(&operation);
+/// assert_eq!(key, StoreKey::new(&BaseUrl::default(), "my-client-id"));
+/// assert_eq!(key.to_string().len(), 32);
+/// # Ok::<(), pan123_token::CredentialsError>(())
+/// ```
+///
 /// The client secret is no part of it, so that a rotated secret finds the token that the old one got.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreKey(u128);
@@ -47,15 +58,52 @@ impl fmt::Debug for StoreKey {
 }
 
 /// Who holds a lease: a number that each cache draws for each lease it asks for.
+///
+/// An example is with [`TokenStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(pub u64);
 
 /// A place where processes or hosts share a token: a record, and a lease record beside it that says who may fetch.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_token::BaseUrl;
+/// use pan123_token_cache::testing::{ManualClock, MemoryStore};
+/// use pan123_token_cache::{Lease, LeaseRecord, Owner, Saved, StoreKey, TokenStore};
+/// # let record = pan123_token_cache::Record::decode(concat!(
+/// #     r#"{"version":1,"readableBy":1,"accessToken":"a.b.c","fingerprint":"63304532e299f9ab","#,
+/// #     r#""expiresAt":"2025-03-23T07:48:37Z","issuedAt":"2025-02-21T07:48:37Z","#,
+/// #     r#""lifetimeMs":2592000000,"sentAtMs":1740124117000,"forced":0,"suspect":false}"#,
+/// # ).as_bytes())?;
+///
+/// let store = MemoryStore::new(ManualClock::default());
+/// let key = StoreKey::new(&BaseUrl::default(), "my-client-id");
+/// let (term, cooldown) = (Duration::from_secs(45), Duration::from_secs(1));
+///
+/// // The owner of the lease fetches a token, saves it and releases the lease.
+/// assert_eq!(store.lease(key, Owner(1), term)?, Lease::Granted(None));
+/// assert_eq!(store.save(key, &record, None, record.lifetime)?, Saved::Kept);
+/// store.release(key, Owner(1), cooldown)?;
+/// assert_eq!(store.lease_record(key)?, Some(LeaseRecord::CoolingDown(cooldown)));
+///
+/// // Others load it.
+/// let stored = store.load(key)?.ok_or("no record")?;
+/// assert_eq!(stored.record.token.secret(), "a.b.c");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// An implementation has the shape of the one with [`AsyncTokenStore`](crate::AsyncTokenStore), less the word `async`.
+///
 /// Every call blocks, and should end within [`RenewalPolicy::store_timeout`](crate::RenewalPolicy::store_timeout); a later
 /// answer is not waited for. A store never hands out what it can't read: a damaged record counts as absent. The suite
 /// `testing::conformance` checks an implementation. Where calls must not block, there is
 /// [`AsyncTokenStore`](crate::AsyncTokenStore).
+///
+/// # Errors
+///
+/// Each call fails with a [`StoreError`] where the store is down, full, slow or locked ([`StoreError::new`]), or where a
+/// person must change a setting ([`StoreError::misconfigured`]).
 pub trait TokenStore: Send + Sync {
     /// The record.
     fn load(&self, key: StoreKey) -> Result<Option<Stored>, StoreError>;
@@ -125,6 +173,8 @@ impl<S: TokenStore + ?Sized> TokenStore for &S {
 }
 
 /// A record as a store has it.
+///
+/// An example is with [`TokenStore`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// The record.
@@ -150,6 +200,8 @@ impl Stored {
 }
 
 /// The answer to [`TokenStore::lease`]. Each comes with the record as it is now.
+///
+/// An example is with [`TokenStore`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// It is the asker's, for the term that it asked for.
@@ -163,6 +215,8 @@ pub enum Lease {
 }
 
 /// What a lease record says. From [`TokenStore::lease_record`].
+///
+/// An example is with [`TokenStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseRecord {
     /// A process has the lease, for this long at the most.
@@ -172,6 +226,8 @@ pub enum LeaseRecord {
 }
 
 /// The answer to [`TokenStore::save`].
+///
+/// An example is with [`TokenStore`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Saved {
     /// The record is kept.
@@ -181,6 +237,16 @@ pub enum Saved {
 }
 
 /// A store that failed: down, full, slow, locked; or one that is misconfigured and will not heal by itself.
+///
+/// ```
+/// use pan123_token_cache::StoreError;
+///
+/// let outage = StoreError::new("connection refused");
+/// assert!(!outage.is_misconfigured());
+/// let setting = StoreError::misconfigured("wrong password: set the one of this server");
+/// assert!(setting.is_misconfigured());
+/// assert_eq!(setting.to_string(), "wrong password: set the one of this server");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreError {
     what: Arc<str>,

@@ -11,6 +11,25 @@ use crate::step::{StoreDone, StoreStep};
 use crate::store::{LeaseRecord, Saved, StoreError, StoreKey, Stored, TokenStore};
 
 /// A blocking store and the key under which one cache uses it. Cheap to clone.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use pan123_token::BaseUrl;
+/// use pan123_token_cache::testing::{ManualClock, MemoryStore};
+/// use pan123_token_cache::{Action, Moment, RenewalPolicy, StoreKey, StoreSession, TokenCache};
+///
+/// let store = Arc::new(MemoryStore::new(ManualClock::default()));
+/// let session = StoreSession::new(store, StoreKey::new(&BaseUrl::default(), "my-client-id"));
+/// assert_eq!(session.load()?, None);
+///
+/// // It carries out the calls that a cache asks for.
+/// let mut cache = TokenCache::new(RenewalPolicy::default(), 42)?.sharing();
+/// let now = Moment::default();
+/// let Action::Store(step) = cache.poll(now) else { unreachable!() };
+/// cache.stored(session.run(step), now);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct StoreSession {
     store: Arc<dyn TokenStore>,

@@ -10,6 +10,14 @@ use std::time::{Instant, SystemTime};
 use crate::moment::{Alarm, Clock, Moment};
 
 /// The clocks of the operating system.
+///
+/// ```
+/// use pan123_token_cache::{Clock, SystemClock};
+///
+/// let clock = SystemClock::new();
+/// let before = clock.now();
+/// assert!(clock.now().monotonic >= before.monotonic);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     origin: Instant,

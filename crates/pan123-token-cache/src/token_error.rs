@@ -8,6 +8,21 @@ use crate::moment::Seconds;
 use crate::store::StoreError;
 
 /// Why a caller gets no token. Cheap to clone: each caller that asked gets it. `Display` is one line that says it all.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_token::FetchError;
+/// use pan123_token_cache::{Failure, TokenError};
+///
+/// let error = TokenError::Renewal {
+///     failure: Failure::Fetch(FetchError::Timeout(Duration::from_secs(30))),
+///     next_attempt: Duration::from_secs(2),
+/// };
+/// assert!(error.is_retryable());
+/// assert_eq!(error.next_attempt(), Some(Duration::from_secs(2)));
+/// assert_eq!(error.failure().map(Failure::kind), Some("timeout"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {

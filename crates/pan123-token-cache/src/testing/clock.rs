@@ -6,6 +6,19 @@ use std::time::Duration;
 use crate::moment::{Clock, Moment};
 
 /// A clock that stands still until it is moved. Clones are the same clock.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_token_cache::testing::ManualClock;
+/// use pan123_token_cache::{Clock, Moment};
+///
+/// let clock = ManualClock::new(Moment::default());
+/// clock.advance(Duration::from_secs(60));
+/// clock.set_wall(Duration::from_secs(1_740_124_117));
+/// assert_eq!(clock.now().monotonic, Duration::from_secs(60));
+/// assert_eq!(clock.now().wall, Duration::from_secs(1_740_124_117));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock(Arc<Mutex<Moment>>);
 

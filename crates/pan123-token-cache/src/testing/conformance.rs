@@ -34,6 +34,8 @@ pub fn conformance(store: &dyn TokenStore, wait: &dyn Fn(Duration)) {
 }
 
 /// The same for a store that is asked asynchronously. Runs on whichever runtime polls it.
+///
+/// An example is with [`Blocking`].
 pub async fn conformance_async(store: &impl AsyncTokenStore, wait: impl AsyncFn(Duration)) {
     let suite = Suite { store };
     suite.a_record_comes_back_as_it_was_saved().await;

@@ -11,6 +11,8 @@ use crate::record::Record;
 use crate::store::{Lease, LeaseRecord, Owner, Saved, StoreError, StoreKey, Stored, TokenStore};
 
 /// A store that ends with the process. Its time is a clock's monotonic half.
+///
+/// An example is with [`TokenStore`].
 pub struct MemoryStore {
     clock: Box<dyn Clock>,
     slots: Mutex<HashMap<StoreKey, Slot>>,
