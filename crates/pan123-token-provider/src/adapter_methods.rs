@@ -3,6 +3,30 @@
 
 /// The settings of a builder: for a type with a method `set(self, impl FnOnce(Settings) -> Settings) -> Self`. In the scope:
 /// `BaseUrl`, `Clock`, `Duration`, `Event`, `RenewalPolicy`, `TokenProvider`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_token::{BaseUrl, Credentials};
+/// use pan123_token_cache::{Clock, Event, RenewalPolicy, SystemClock};
+/// use pan123_token_provider::{Settings, builder_methods};
+///
+/// struct TokenProviderBuilder(Settings);
+///
+/// impl TokenProviderBuilder {
+///     builder_methods!();
+///
+///     fn set(self, set: impl FnOnce(Settings) -> Settings) -> Self {
+///         Self(set(self.0))
+///     }
+/// }
+///
+/// let credentials = Credentials::new("my-client-id", "my-client-secret")?;
+/// let builder = TokenProviderBuilder(Settings::new(credentials, SystemClock::new()));
+/// let provider = builder.timeout(Duration::from_secs(10)).0.build()?;
+/// assert_eq!(provider.timeout(), Duration::from_secs(10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[macro_export]
 macro_rules! builder_methods {
     () => {
@@ -49,6 +73,25 @@ macro_rules! builder_methods {
 
 /// What a provider does without waiting, over this field: one with the methods of a [`Provider`](crate::Provider). In the
 /// scope: `AccessToken`, `BaseUrl`, `Origins`, `Rejection`.
+///
+/// ```
+/// use pan123_token::{AccessToken, BaseUrl, OffsetDateTime, Origins};
+/// use pan123_token_cache::Rejection;
+/// use pan123_token_provider::{Provider, provider_methods};
+///
+/// struct TokenProvider {
+///     provider: Provider,
+/// }
+///
+/// impl TokenProvider {
+///     provider_methods!(provider);
+/// }
+///
+/// let token = AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?;
+/// let provider = TokenProvider { provider: Provider::fixed(token.clone()) };
+/// assert_eq!(provider.current(), Some(token));
+/// # Ok::<(), pan123_token::AccessTokenError>(())
+/// ```
 #[macro_export]
 macro_rules! provider_methods {
     ($provider:tt) => {

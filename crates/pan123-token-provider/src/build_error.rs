@@ -6,6 +6,8 @@ use std::fmt;
 use pan123_token_cache::PolicyError;
 
 /// Settings that don't work. `Display` is one line that says it all.
+///
+/// An example is with [`ProxyVariables`](crate::ProxyVariables).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {

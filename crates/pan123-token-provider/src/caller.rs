@@ -25,6 +25,8 @@ const SAVE_PATIENCE: Duration = Duration::from_millis(250);
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Which token a caller wants.
+///
+/// Used in the [adapter](crate) on the crate's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// One that can be used now.
@@ -36,6 +38,8 @@ pub enum Wanted {
 }
 
 /// What a caller does next.
+///
+/// Used in the [adapter](crate) on the crate's page.
 #[must_use = "do it"]
 #[derive(Debug)]
 pub enum Turn {
@@ -50,6 +54,8 @@ pub enum Turn {
 /// One call that wants a token. From [`Provider::caller`](crate::Provider::caller).
 ///
 /// It may be dropped at any time: what is under way goes on.
+///
+/// Used in the [adapter](crate) on the crate's page.
 #[derive(Debug)]
 pub struct Caller {
     source: Source,

@@ -11,6 +11,16 @@ const CLIENT_SECRET: &str = "PAN123_CLIENT_SECRET";
 
 /// The credentials in the environment variables `PAN123_CLIENT_ID` and `PAN123_CLIENT_SECRET`.
 ///
+/// ```
+/// use pan123_token_provider::credentials_from_env;
+///
+/// match credentials_from_env() {
+///     Ok(credentials) => println!("client ID {}", credentials.client_id()),
+///     // It names the variable, and doesn't show its value.
+///     Err(error) => eprintln!("{error}"),
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// When one of them isn't set, is no Unicode text, or can't be used.
@@ -33,6 +43,8 @@ fn read(
 }
 
 /// Why the environment holds no credentials. `Display` is one line that names the variable.
+///
+/// An example is with [`credentials_from_env`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EnvironmentError {

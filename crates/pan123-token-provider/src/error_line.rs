@@ -6,6 +6,8 @@ use std::io;
 use std::iter::successors;
 
 /// The error and all that it was caused by.
+///
+/// An example is with [`ErrorLine`].
 pub fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -20,6 +22,15 @@ pub fn causes<'a>(
 }
 
 /// An error and its causes in one line, each said once: many errors say their cause's text themselves.
+///
+/// ```
+/// use std::io;
+/// use pan123_token_provider::{ErrorLine, causes};
+///
+/// let error = io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert_eq!(causes(&error).count(), 2);
+/// assert_eq!(ErrorLine(&error).to_string(), "connection reset");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorLine<'a>(pub &'a (dyn Error + 'static));
 
@@ -42,6 +53,14 @@ impl fmt::Display for ErrorLine<'_> {
 /// one. With TLS 1.3 that comes when the request may be on its way already, and then nothing looks at that.
 ///
 /// By the alert that rustls and OpenSSL name in their errors' texts, so that no version of either is needed for it.
+///
+/// ```
+/// use std::io;
+/// use pan123_token_provider::is_tls_refusal;
+///
+/// assert!(is_tls_refusal(&io::Error::other("received fatal alert: CertificateRequired")));
+/// assert!(!is_tls_refusal(&io::Error::other("connection refused")));
+/// ```
 pub fn is_tls_refusal(error: &(dyn Error + 'static)) -> bool {
     const ALERTS: [&str; 9] = [
         "certificaterequired",

@@ -21,6 +21,8 @@ use crate::state::State;
 /// Take what to send ([`operation`](Self::operation)), then report how it went: [`run`](Self::run) or
 /// [`run_blocking`](Self::run_blocking) do so and catch the client's panics, or [`finish`](Self::finish) does by hand. One
 /// that is dropped counts as an exchange that may have cost a token, unless the operation was never taken.
+///
+/// Used in the [adapter](crate) on the crate's page.
 #[must_use = "carry it out"]
 #[derive(Debug)]
 pub struct Exchange {
@@ -77,6 +79,10 @@ impl Exchange {
     ///
     /// While its future waits, callers may ask whether its runtime still polls it. Where nothing answers, they supersede
     /// it, and `fetch` is dropped without another poll.
+    ///
+    /// # Cancel safety
+    ///
+    /// An exchange whose future is dropped counts as one that may have cost a token, once its operation was taken.
     pub async fn run(self, fetch: impl Future<Output = Result<Grant, FetchError>>) {
         let mut fetch = pin!(fetch);
         let result = poll_fn(|context| {

@@ -14,6 +14,8 @@ use crate::store_call::StoreCall;
 ///
 /// It draws each action only when it comes to carry it out, so nothing overdue is ever sent, and a job that never runs
 /// costs nothing. One that is dropped reports that, and a caller who waits starts another.
+///
+/// Used in the [adapter](crate) on the crate's page.
 #[must_use = "run it, or say why it can't be started"]
 #[derive(Debug)]
 pub struct Job {
@@ -25,6 +27,8 @@ pub struct Job {
 }
 
 /// What a job carries out next.
+///
+/// Used in the [adapter](crate) on the crate's page.
 #[must_use = "carry it out"]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 #[derive(Debug)]

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 const MAX_UNSTARTED: u32 = 3;
 
 /// Where a job should run.
+///
+/// From [`Turn::Start`](crate::Turn::Start). The [adapter](crate) on the crate's page starts a thread for either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Wherever the adapter runs its jobs: on the caller's runtime, or a thread of its own.

@@ -15,6 +15,24 @@ use crate::live::Live;
 use crate::waiting::{Flush, Waiter};
 
 /// A token, kept and renewed by those who carry out the [jobs](crate::Job). Cheap to clone; clones share everything.
+///
+/// ```
+/// use pan123_token::http::Request;
+/// use pan123_token::{AccessToken, OffsetDateTime};
+/// use pan123_token_provider::Provider;
+///
+/// let provider = Provider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+/// let token = provider.fresh().ok_or("take turns as a caller")?;
+///
+/// let mut request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(())?;
+/// let authorization = provider.authorization(&request).ok_or("send it as it is")?;
+/// authorization.authorize(request.headers_mut(), &token);
+/// assert_eq!(request.headers()["authorization"], "Bearer a.b.c");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// How one is built is shown with [`Settings`](crate::Settings), and how jobs are carried out in the [adapter](crate) on the
+/// crate's page.
 #[derive(Clone)]
 pub struct Provider(Arc<Inner>);
 

@@ -9,6 +9,22 @@ const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_prox
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// The proxy for `https` that the environment names. Plain `http` is for loopback and for test networks, and goes to none.
+///
+/// ```
+/// use pan123_token_provider::{BuildError, ProxyVariables};
+///
+/// // A program passes `|name| std::env::var_os(name)`.
+/// let variable = |name: &str| match name {
+///     "HTTPS_PROXY" => Some("http://proxy.example:3128".into()),
+///     "NO_PROXY" => Some("localhost, .corp.example".into()),
+///     _ => None,
+/// };
+/// let proxy = ProxyVariables::read(variable)?.ok_or("no proxy")?;
+/// assert_eq!(proxy.url, "http://proxy.example:3128");
+/// assert_eq!(proxy.exceptions, ["localhost", "corp.example"]);
+/// assert_eq!(proxy.unreadable(), BuildError::Proxy("HTTPS_PROXY"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ProxyVariables {
     name: &'static str,
     /// As it stands there. It may hold a password.

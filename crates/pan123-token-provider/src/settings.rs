@@ -19,6 +19,23 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The settings of a provider, as far as they don't depend on its runtime. An adapter's builder keeps one and passes its
 /// calls on.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_token::Credentials;
+/// use pan123_token_cache::SystemClock;
+/// use pan123_token_provider::Settings;
+///
+/// let credentials = Credentials::new("my-client-id", "my-client-secret")?;
+/// let provider = Settings::new(credentials, SystemClock::new())
+///     .timeout(Duration::from_secs(10))
+///     .on_event(|event| eprintln!("{event}"))
+///     .build()?;
+/// // Nothing is fetched yet.
+/// assert_eq!(provider.current(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "settings do nothing until they are built"]
 pub struct Settings {
     operation: GetAccessToken,

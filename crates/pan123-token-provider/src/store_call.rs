@@ -11,6 +11,8 @@ use crate::live::Live;
 ///
 /// It reports its answer in the place where that comes: a blocking call that outlives the job's runtime is not lost. One
 /// that is dropped counts as a failure of the store.
+///
+/// Used in the [adapter](crate) on the crate's page.
 #[must_use = "carry it out"]
 #[derive(Debug)]
 pub struct StoreCall {
@@ -39,6 +41,10 @@ impl StoreCall {
     }
 
     /// Carries it out over an async store.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call whose future is dropped counts as a failure of the store, whatever that has done.
     pub async fn run_async<S: AsyncTokenStore + ?Sized>(self, store: &S) {
         let (step, key, report) = self.split();
         report.finish(step.run_async(store, key).await);
@@ -52,6 +58,8 @@ impl StoreCall {
 }
 
 /// Where the answer of a [`StoreCall`] goes.
+///
+/// From [`StoreCall::split`]; how a step is answered by hand is shown with [`StoreStep`].
 #[must_use = "report the answer"]
 #[derive(Debug)]
 pub struct StoreReport {

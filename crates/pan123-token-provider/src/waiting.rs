@@ -45,6 +45,23 @@ impl Drop for Waiter {
 
 /// Waits until nothing is under way: a future, or [asked](Self::is_done) by hand. From
 /// [`Provider::flush`](crate::Provider::flush).
+///
+/// ```
+/// use std::task::Waker;
+/// # use pan123_token::Credentials;
+/// # use pan123_token_cache::SystemClock;
+/// # use pan123_token_provider::Settings;
+/// # let credentials = Credentials::new("my-client-id", "my-client-secret")?;
+/// # let provider = Settings::new(credentials, SystemClock::new()).build()?;
+///
+/// // Nothing is under way. Async code writes `provider.flush().await`.
+/// assert!(provider.flush().is_done(Waker::noop()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Cancel safety
+///
+/// It may be dropped at any time: what is under way goes on.
 #[must_use = "wait for it"]
 #[derive(Debug)]
 pub struct Flush(pub(crate) Option<Waiter>);

@@ -18,6 +18,31 @@ type NextFrame<E> = Option<Result<Frame<Bytes>, E>>;
 pin_project! {
     /// A reply's body as it comes: the same frames at the same time, except that what may be a rejection was read before the
     /// reply was passed on. Once its end has passed, a rejection is reported.
+    ///
+    /// ```
+    /// use http_body::Body;
+    /// use pan123_token::http::Response;
+    /// use pan123_token::{AccessToken, OffsetDateTime, RejectionWatch};
+    /// use pan123_token_provider::{Provider, WatchedBody};
+    ///
+    /// # let test = async {
+    /// let token = AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?;
+    /// let provider = Provider::fixed(token.clone());
+    /// let reply = r#"{"code":401,"message":"token is expired","data":null}"#;
+    /// let response =
+    ///     Response::builder().header("content-type", "application/json").body(reply.to_owned())?;
+    ///
+    /// let watch = RejectionWatch::new(&response, None);
+    /// let body = response.into_body();
+    /// let (body, rejected) = WatchedBody::read_ahead(body, watch, &provider, token).await;
+    /// assert!(rejected);
+    /// // The caller still gets all of it.
+    /// assert_eq!(body.size_hint().exact(), Some(reply.len() as u64));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # };
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # assert!(matches!(std::pin::pin!(test).poll(&mut context), std::task::Poll::Ready(Ok(()))));
+    /// ```
     pub struct WatchedBody<B: Body> {
         #[pin]
         body: Kind<B>,
@@ -59,6 +84,10 @@ impl<B: Body> WatchedBody<B> {
 
     /// Reads the body now, as far as it may be a rejection of this token, which the call carried; true if it is one, which was
     /// then reported.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the body, and reports nothing unless a whole rejection was read.
     pub async fn read_ahead(
         body: B,
         watch: RejectionWatch,

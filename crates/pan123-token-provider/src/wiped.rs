@@ -6,6 +6,14 @@ use zeroize::Zeroize;
 
 /// Bytes that are wiped when they are dropped: those that were written, and not all that there is room for. So make room for
 /// all that may come at the beginning, since a buffer that grows leaves copies behind, and never cut it.
+///
+/// ```
+/// use pan123_token_provider::Wiped;
+///
+/// let mut body = Wiped::with_capacity(64);
+/// body.extend_from_slice(b"a secret");
+/// assert_eq!(body.as_slice(), b"a secret");
+/// ```
 #[derive(Default)]
 pub struct Wiped(Vec<u8>);
 

@@ -10,6 +10,17 @@ use tokio::time::Instant;
 ///
 /// A token has expired once either clock says so. With the time paused, `tokio::time::advance(lifetime)` is enough to end
 /// one, whatever the wall clock says.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use pan123_token_cache::Clock;
+/// use pan123_token_provider::on_tokio::TokioClock;
+///
+/// let date = Duration::from_secs(1_740_124_117);
+/// let clock = TokioClock::starting_at(SystemTime::UNIX_EPOCH + date);
+/// assert!(clock.now().wall >= date);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     origin: Instant,

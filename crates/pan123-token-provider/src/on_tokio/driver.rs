@@ -13,15 +13,19 @@ use tokio::task::spawn_blocking;
 use crate::{Job, Place, StoreCall, Work};
 
 /// Carries out single exchanges, with a client of any type.
+///
+/// Used in the [example](crate::on_tokio) on the module's page.
 pub trait Exchanger: Send + Sync + 'static {
     /// One exchange, bounded by this time.
     fn fetch<'a>(&'a self, operation: &'a GetAccessToken, timeout: Duration) -> Exchanging<'a>;
 }
 
-/// An exchange under way.
+/// An exchange under way: from [`Exchanger::fetch`]. Used in the [example](crate::on_tokio) on the module's page.
 pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<Grant, FetchError>> + Send + 'a>>;
 
 /// Where jobs run, as long as they run there.
+///
+/// Used in the [example](crate::on_tokio) on the module's page.
 #[derive(Clone, Debug)]
 pub enum Runs {
     /// On a thread of its own, with a runtime of its own.

@@ -17,6 +17,17 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// One exchange: `send` sends the request, and brings the reply as soon as its head is there. Of the body at most 64 KiB and
 /// one frame are read, and the whole is bounded by `timeout`.
+///
+/// Used in the [example](crate::on_tokio) on the module's page.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops that of `send`. The request may have been sent by then.
+///
+/// # Errors
+///
+/// That of `send`; [`FetchError::Timeout`]; [`FetchError::Body`] where the body broke off; [`FetchError::Response`] where what
+/// came is no grant.
 pub async fn exchange_within<B>(
     operation: &GetAccessToken,
     timeout: Duration,

@@ -3,6 +3,8 @@
 /// The settings of a builder on tokio: for a type with a field `settings` that holds a
 /// [`TokioSettings`](crate::on_tokio::TokioSettings). In the scope, beside those of
 /// [`builder_methods`](crate::builder_methods): `Arc`, `AsyncTokenStore`, `Handle`, `Settings`, `TokenStore`.
+///
+/// An example is with [`builder_methods`](crate::builder_methods).
 #[macro_export]
 macro_rules! tokio_builder_methods {
     () => {
@@ -42,6 +44,8 @@ macro_rules! tokio_builder_methods {
 
 /// How a provider on tokio waits, over this field: a [`TokioProvider`](crate::on_tokio::TokioProvider). In the scope, beside
 /// those of [`provider_methods`](crate::provider_methods): `Duration`, `TokenError`, `TokenProviderBuilder`.
+///
+/// An example is with [`provider_methods`](crate::provider_methods).
 #[macro_export]
 macro_rules! tokio_provider_methods {
     ($provider:tt) => {

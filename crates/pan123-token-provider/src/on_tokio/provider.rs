@@ -19,6 +19,12 @@ use crate::{Provider, Turn, Wanted};
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A [`Provider`] whose jobs run on tokio, and whose callers wait by its timers. An adapter's provider wraps one.
+///
+/// Used in the [example](crate::on_tokio) on the module's page.
+///
+/// # Cancel safety
+///
+/// A future of its methods may be dropped at any time: the renewal runs off the caller, and its result is kept.
 #[derive(Clone)]
 pub struct TokioProvider {
     provider: Provider,
@@ -43,11 +49,19 @@ impl TokioProvider {
     }
 
     /// A token that can be used now, within the provider's timeout.
+    ///
+    /// # Errors
+    ///
+    /// When the last renewal failed and it is too early for another, or when the time has passed.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
         self.token_within(self.provider.timeout()).await
     }
 
     /// A token that can be used now, within this time.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
     pub async fn token_within(&self, limit: Duration) -> Result<AccessToken, TokenError> {
         match self.provider.fresh() {
             Some(token) => Ok(token),
@@ -57,6 +71,10 @@ impl TokioProvider {
     }
 
     /// Lends a token that can be used now, within the provider's timeout.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
     pub async fn with_token<T>(
         &self,
         borrow: impl FnOnce(&AccessToken) -> T,
@@ -72,6 +90,10 @@ impl TokioProvider {
     }
 
     /// Another token than the current one.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
     pub async fn refresh(&self) -> Result<AccessToken, TokenError> {
         self.wait(Wanted::Refreshed, self.provider.timeout()).await
     }

@@ -12,6 +12,8 @@ use super::{TokioClock, TokioProvider};
 use crate::Settings;
 
 /// The settings of a provider on tokio. An adapter's builder keeps them, and passes its calls on.
+///
+/// Used in the [example](crate::on_tokio) on the module's page.
 #[must_use = "settings do nothing until they are built"]
 pub struct TokioSettings {
     settings: Settings,
