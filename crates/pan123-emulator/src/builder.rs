@@ -15,7 +15,7 @@ use crate::route::{ApiReply, Routes};
 use crate::server::{Server, Transport, listen};
 use crate::service::{Rejection, Service, Settings, Throttling};
 
-/// A client ID that is accepted unless [`Builder::client`] names others.
+/// A client ID that is accepted unless [`Builder::client`] names others. An example is with [`Emulator`].
 pub const CLIENT_ID: &str = "emulator-client-id";
 /// The secret that belongs to [`CLIENT_ID`]. It opens nothing else.
 pub const CLIENT_SECRET: &str = "emulator-client-secret";
@@ -30,6 +30,27 @@ const MAX_SLICE_SIZE: u64 = 64 << 20;
 const MAX_TOKENS: usize = 1_000;
 
 /// Settings of an [`Emulator`] that is yet to start. From [`Emulator::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_emulator::{Emulator, Eviction, Rejection, Throttling};
+///
+/// let emulator = Emulator::builder()
+///     .client("my-client-id", "my-client-secret")
+///     .lifetime(Duration::from_secs(30 * 86_400))
+///     .rate(Some(1))
+///     .throttling(Throttling::Http429)
+///     .rejection(Rejection::Http401)
+///     .eviction(Eviction::NewestButOne)
+///     .start()?;
+///
+/// let tokens: Vec<_> = (0..4).filter_map(|_| emulator.issue("my-client-id")).collect();
+/// // With the fourth, the third was taken offline.
+/// let live = [tokens[0].clone(), tokens[1].clone(), tokens[3].clone()];
+/// assert_eq!(emulator.live_tokens("my-client-id"), live);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {

@@ -46,7 +46,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::new(seconds, rest))
 }
 
-/// A text is no duration. Displayed in one line that shows the text and the forms there are.
+/// A text is no duration. Displayed in one line that shows the text and the forms there are. An example is with
+/// [`parse_duration`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DurationError(String);
 

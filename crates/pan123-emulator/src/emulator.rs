@@ -16,6 +16,26 @@ use crate::upload::Upload;
 
 /// A running emulator. Dropping it stops it.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_emulator::{CLIENT_ID, Emulator};
+///
+/// let emulator = Emulator::builder().start()?;
+/// // For the program under test, with `CLIENT_ID` and `CLIENT_SECRET`.
+/// println!("{}", emulator.url());
+///
+/// // Another program of the same client gets four tokens: the first of them is taken offline.
+/// for _ in 0..4 {
+///     emulator.issue(CLIENT_ID);
+/// }
+/// assert_eq!((emulator.issued(), emulator.live_tokens(CLIENT_ID).len()), (4, 3));
+/// // 90 days later the others have expired.
+/// emulator.advance(Duration::from_secs(90 * 86_400));
+/// assert!(emulator.live_tokens(CLIENT_ID).is_empty());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// All methods take `&self` and may be called from any thread, while requests are being served.
 pub struct Emulator {
     pub(crate) addr: SocketAddr,

@@ -8,6 +8,22 @@ pub use specification::FaultError;
 
 /// What one token request gets instead of normal service.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_emulator::{Emulator, Fault, WrongDate};
+///
+/// let late: Fault = "delay:500ms".parse()?;
+/// assert_eq!(late, Fault::Delay(Duration::from_millis(500)));
+/// assert_eq!(Fault::Date(WrongDate::Missing).to_string(), "date:none");
+/// assert!("delay:soon".parse::<Fault>().is_err());
+///
+/// // The first reply is late, and all further requests get HTTP 503.
+/// let emulator = Emulator::builder().fault(late).always(Fault::Status(503)).start()?;
+/// assert_eq!(emulator.faults_left(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Any `POST` on the token's path uses up one fault of the script. Faults that alter a *normal reply* pass the request
 /// through normal service first: a request without its headers or with a wrong secret is refused as ever, and a good one
 /// has its token issued, which takes one of the client's places even if the client never gets to read it. The other
@@ -107,7 +123,7 @@ pub enum Fault {
     },
 }
 
-/// How a `Date` header is wrong.
+/// How a `Date` header is wrong. An example is with [`Fault`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WrongDate {

@@ -16,7 +16,7 @@ const RATE_SPAN: Duration = Duration::from_secs(1);
 /// Lifetimes from here on end on a whole second, as the documented `expiredAt` does; shorter ones on a millisecond.
 const WHOLE_SECONDS_FROM: Duration = Duration::from_secs(10);
 
-/// Which live token is taken offline when a client gets one too many.
+/// Which live token is taken offline when a client gets one too many. An example is with [`Builder`](crate::Builder).
 ///
 /// That one of them is, the platform documents; which one, it does not. The token just issued always stays (assumed).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,8 @@ const KEPT_REQUESTS: usize = 4_096;
 /// Bytes kept at most: targets, headers and bodies together.
 const KEPT_BYTES: usize = 16 << 20;
 
-/// A request as it was received.
+/// A request as it was received. Examples are in the [crate's documentation](crate) and with
+/// [`Builder::route`](crate::Builder::route).
 ///
 /// [`Debug`](fmt::Debug) shows neither the body nor the values of `Authorization`, `Proxy-Authorization` and `Cookie`.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::received::Received;
 use crate::reply::Reply;
 use crate::service::{Service, gateway};
 
-/// What a handler of [`Builder::route`](crate::Builder::route) answers an API call.
+/// What a handler of [`Builder::route`](crate::Builder::route) answers an API call. An example is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiReply(Kind);
 

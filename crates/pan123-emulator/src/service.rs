@@ -28,7 +28,7 @@ pub const ASSUMED_CODE_BAD_REQUEST: i64 = 990_400;
 /// The code for an unknown client or a wrong secret: **assumed**, neither code nor text was found anywhere.
 pub const ASSUMED_CODE_BAD_CREDENTIALS: i64 = 990_401;
 
-/// How a rate-limited token request is answered.
+/// How a rate-limited token request is answered. An example is with [`Builder`](crate::Builder).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Throttling {
@@ -39,7 +39,7 @@ pub enum Throttling {
     Http429,
 }
 
-/// How an API call is answered that is refused for its token.
+/// How an API call is answered that is refused for its token. An example is with [`Builder`](crate::Builder).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {

@@ -15,6 +15,41 @@ const KEPT_BYTES: u64 = 64 << 20;
 
 /// A file that a client has announced, and as much of it as has come. From
 /// [`Emulator::uploads`](crate::Emulator::uploads).
+///
+/// ```
+/// use pan123_emulator::{CLIENT_ID, Emulator};
+///
+/// # use std::io::{Read, Write};
+/// # /// Sends a file of 5 bytes in a single call.
+/// # fn program(upload_url: &str, token: &str) -> std::io::Result<()> {
+/// #     let fields = [("filename", "a.txt"), ("etag", "md5"), ("size", "5"), ("file", "hello")];
+/// #     let field = |(name, content)| {
+/// #         format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{content}\r\n")
+/// #     };
+/// #     let body = fields.map(field).concat() + "--x--\r\n";
+/// #     let host = upload_url.trim_start_matches("http://");
+/// #     let mut stream = std::net::TcpStream::connect(host)?;
+/// #     write!(
+/// #         stream,
+/// #         "POST /upload/v2/file/single/create HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+/// #          Platform: open_platform\r\nAuthorization: Bearer {token}\r\n\
+/// #          Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n\r\n{body}",
+/// #         body.len(),
+/// #     )?;
+/// #     stream.read_to_string(&mut String::new())?;
+/// #     Ok(())
+/// # }
+/// let emulator = Emulator::builder().start()?;
+/// let token = emulator.issue(CLIENT_ID).ok_or("the client isn't known")?;
+/// // Stands for the program under test: it sends a file in a single call.
+/// program(&emulator.upload_url(), &token)?;
+///
+/// let upload = &emulator.uploads()[0];
+/// assert_eq!((upload.file_name.as_str(), upload.size), ("a.txt", 5));
+/// assert_eq!(upload.content().as_deref(), Some(b"hello".as_slice()));
+/// assert_eq!(upload.slices[&1].length, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Upload {
@@ -33,7 +68,7 @@ pub struct Upload {
     pub file_id: Option<u64>,
 }
 
-/// A part of a file.
+/// A part of a file. An example is with [`Upload`].
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Slice {

@@ -197,7 +197,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A text specifies no fault. Displayed in one line that shows the text and what would be right.
+/// A text specifies no fault. Displayed in one line that shows the text and what would be right. An example is with
+/// [`Fault`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultError(String);
 
