@@ -12,7 +12,8 @@ use crate::disk::is_lasting;
 use crate::files::Files;
 use crate::system::{self, Users};
 
-/// A stored token that was passed over, because of what is wrong with its file. It counts as absent.
+/// A stored token that was passed over, because of what is wrong with its file. It counts as absent. An example is with
+/// [`FileStore`](crate::FileStore).
 ///
 /// Displays as one line that names the path and says what becomes of it; it never repeats the content.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,6 +19,25 @@ use crate::problem::FileProblem;
 
 /// A token store in a folder. See the [crate's documentation](crate) for what is in it, and what holds.
 ///
+/// ```
+/// use pan123_token_cache::{StoreKey, TokenStore};
+/// use pan123_token_file::FileStore;
+///
+/// # let parent = tempfile::tempdir()?;
+/// # let folder = parent.path().join("tokens");
+/// // `folder` isn't there yet: it is made when something is first kept in it.
+/// let store = FileStore::in_dir(&folder).on_problem(|problem| {
+///     eprintln!("{problem}: {}", problem.path().display());
+/// });
+/// assert_eq!(store.dir(), folder);
+///
+/// // A provider does this by itself.
+/// let key = StoreKey::new(&"https://open-api.123pan.com".parse()?, "my-client-id");
+/// assert_eq!(store.load(key)?, None);
+/// assert!(!folder.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Dropping it ends its leases.
 pub struct FileStore {
     folder: Folder,
@@ -74,6 +93,18 @@ impl FileStore {
     }
 
     /// Takes the time from this clock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pan123_token_cache::testing::ManualClock;
+    /// use pan123_token_file::FileStore;
+    ///
+    /// // In a test: a clock that is moved by hand. Its clones are one clock.
+    /// let clock = ManualClock::default();
+    /// let store = FileStore::in_dir("tokens").with_clock(clock.clone());
+    /// clock.advance(Duration::from_secs(30 * 86_400));
+    /// ```
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.leases.clock = Box::new(clock);

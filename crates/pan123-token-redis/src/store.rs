@@ -27,6 +27,22 @@ const MAX_ROUNDS: usize = 16;
 
 /// A token in Redis.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use pan123_token_redis::RedisStore;
+///
+/// let url = "redis://user:password@redis.example:6379/0";
+/// // Nothing is connected yet.
+/// let store = RedisStore::new(url)?.timeout(Duration::from_secs(1));
+///
+/// // It should not stand in a program's arguments.
+/// assert!(RedisStore::is_url(url) && RedisStore::url_has_password(url));
+/// // Without a scheme, it is no URL.
+/// assert!(RedisStore::new("redis.example:6379").is_err());
+/// # Ok::<(), pan123_token_redis::RedisUrlError>(())
+/// ```
+///
 /// It connects when it is first called, keeps one connection, and opens others while several threads call at once. A call
 /// that fails leaves no connection behind; one that was closed while it was idle is replaced within the same call.
 ///
@@ -104,6 +120,14 @@ impl RedisStore {
     }
 
     /// Trusts these certificates, and no others: one or more in PEM. Means nothing without TLS.
+    ///
+    /// ```no_run
+    /// use pan123_token_redis::RedisStore;
+    ///
+    /// let pem = std::fs::read("redis-ca.pem")?;
+    /// let store = RedisStore::new("rediss://redis.example:6380/0")?.ca_pem(&pem)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -254,7 +254,8 @@ impl Access {
     }
 }
 
-/// Why a URL can't be that of a server. It holds nothing of the URL, in which there may be a password.
+/// Why a URL can't be that of a server. It holds nothing of the URL, in which there may be a password. An example is with
+/// [`RedisStore`](crate::RedisStore).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RedisUrlError(&'static str);
 

@@ -18,6 +18,29 @@ const VERSION: &str = "v1.";
 const NONCE_BYTES: usize = 12;
 
 /// Seals tokens with the key of one secret, and opens those of others, too. Its keys are wiped on drop.
+///
+/// ```
+/// use pan123_token_cache::{Record, StoreKey};
+/// use pan123_token_sealed::Seal;
+///
+/// # let record = Record::decode(
+/// #     br#"{"version": 1, "readableBy": 1, "accessToken": "ISSUED-token-1", "fingerprint": "722d271f3ad017f6",
+/// #          "expiresAt": "2025-03-23T07:48:37Z", "issuedAt": "2025-02-21T07:48:37Z",
+/// #          "lifetimeMs": 2592000000, "sentAtMs": 1740124116750, "forced": 0, "suspect": false}"#,
+/// # )?;
+/// // `record` has the token ISSUED-token-1.
+/// let key = StoreKey::new(&"https://open-api.123pan.com".parse()?, "my-client-id");
+/// let seal = Seal::new("my-client-secret");
+/// let sealed = seal.seal(key, &record)?;
+/// assert!(!sealed.encode().contains("ISSUED-token-1"));
+/// assert_eq!(seal.open(key, &sealed).as_ref(), Some(&record));
+///
+/// // A seal with another secret can't open it, unless it is given the earlier secret, too.
+/// let next = Seal::new("my-next-secret");
+/// assert_eq!(next.open(key, &sealed), None);
+/// assert_eq!(next.also_opens("my-client-secret").open(key, &sealed), Some(record));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Seal {
     seals: ChaCha20Poly1305,

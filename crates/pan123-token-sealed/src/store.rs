@@ -11,7 +11,7 @@ use pan123_token_cache::{
 
 use crate::seal::Seal;
 
-/// A store that holds nothing but sealed tokens. See the [crate's documentation](crate).
+/// A store that holds nothing but sealed tokens. What holds, and an example, is in the [crate's documentation](crate).
 #[derive(Clone)]
 pub struct SealedStore {
     store: Arc<dyn TokenStore>,
