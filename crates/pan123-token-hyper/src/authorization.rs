@@ -20,6 +20,29 @@ use crate::service::BoxError;
 
 /// Puts the token of a provider on API calls, and reports to it when one was refused because of its token.
 ///
+/// ```
+/// # use std::convert::Infallible;
+/// # use pan123_token_hyper::{AccessToken, OffsetDateTime, http::Response};
+/// use pan123_token_hyper::{AuthorizationLayer, TokenProvider, http::Request};
+/// use tower::{Layer, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+/// // Stands for a client. The provider has the token a.b.c.
+/// let service = tower::service_fn(async |request: Request<String>| {
+///     assert_eq!(request.headers()["authorization"], "Bearer a.b.c");
+///     Ok::<_, Infallible>(Response::new(r#"{"code":0,"message":"ok","data":{}}"#.to_owned()))
+/// });
+/// let api = AuthorizationLayer::new(provider)
+///     .retry_with(|body: &String| Some(body.clone()))
+///     .layer(service);
+/// let request = Request::get("https://open-api.123pan.com/api/v1/user/info").body(String::new())?;
+/// assert_eq!(api.oneshot(request).await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// A call goes out as it is, without a token and without waiting for one, where its URI is not among the provider's
 /// origins (the base URL's own, and [those added](crate::TokenProviderBuilder::allow_origin)), and where it has an
 /// `Authorization` header already. Any other call waits for a token, and carries it.
@@ -90,7 +113,7 @@ impl<B> fmt::Debug for AuthorizationLayer<B> {
     }
 }
 
-/// A service whose calls carry the token. From an [`AuthorizationLayer`].
+/// A service whose calls carry the token. From an [`AuthorizationLayer`], where an example is.
 ///
 /// Dropping a call's future drops the call; a renewal that it waited for goes on.
 #[derive(Debug)]
@@ -164,7 +187,7 @@ where
 }
 
 pin_project! {
-    /// A call under way through an [`AuthorizationService`].
+    /// A call under way through an [`AuthorizationService`]. An example is with [`AuthorizationLayer`].
     #[must_use = "a future does nothing unless it is polled"]
     pub struct AuthorizationFuture<F, R: Body> {
         #[pin]

@@ -8,7 +8,8 @@ use pan123_token_provider::ErrorLine;
 
 use crate::service::BoxError;
 
-/// Why an API call brought no reply. `Display` is one line that says it all; `source()` leads to every cause.
+/// Why an API call brought no reply. `Display` is one line that says it all; `source()` leads to every cause. Examples are with
+/// [`TokenProvider::call`](crate::TokenProvider::call) and [`AuthorizationLayer`](crate::AuthorizationLayer).
 #[derive(Debug)]
 pub enum AuthorizationError {
     /// There was no token, so nothing was sent.

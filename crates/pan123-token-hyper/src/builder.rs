@@ -21,6 +21,29 @@ use crate::service::BoxError;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
 ///
+/// ```
+/// # #[cfg(feature = "rustls")] {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use pan123_token_hyper::pan123_token_cache::testing::{ManualClock, MemoryStore};
+/// use pan123_token_hyper::{Credentials, RenewalPolicy, TokenProvider};
+///
+/// let mut policy = RenewalPolicy::default();
+/// policy.min_interval = Duration::from_secs(2);
+/// let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?)
+///     .policy(policy)
+///     .timeout(Duration::from_secs(10))
+///     // In a program: a `FileStore` or a `RedisStore`.
+///     .store(Arc::new(MemoryStore::new(ManualClock::default())))
+///     .on_event(|event| eprintln!("{event}"))
+///     .build()?;
+/// // Nothing is fetched before a token is asked for.
+/// assert!(provider.current().is_none());
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// `C` says which client is used; there is no need to name it. Without a feature of rustls there is no bundled one, and
 /// nothing to build before [`client`](Self::client).
 #[must_use = "a builder does nothing until it is built"]
@@ -29,11 +52,11 @@ pub struct TokenProviderBuilder<C = BundledClient> {
     client: C,
 }
 
-/// The client of a builder that wasn't given one.
+/// The client of a builder that wasn't given one. An example is with [`TokenProviderBuilder`].
 #[derive(Clone, Copy, Debug)]
 pub struct BundledClient(());
 
-/// The client that a builder was given.
+/// The client that a builder was given. Examples are with [`TokenProviderBuilder::client`].
 pub struct OwnClient(Box<dyn Exchanger>);
 
 impl TokenProviderBuilder {

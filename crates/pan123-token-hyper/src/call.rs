@@ -60,7 +60,7 @@ impl TokenProvider {
     }
 
     /// The same for a body that can be sent only once, a stream, say: a refused call comes back as the platform answered it,
-    /// and the next one carries another token.
+    /// and the next one carries another token. An example, cancel safety and errors are with [`call`](Self::call).
     pub async fn call_once<S, B, R>(&self, client: S, request: Request<B>) -> Reply<R>
     where
         S: Service<Request<B>, Response = Response<R>>,

@@ -41,6 +41,30 @@ const PINGS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(5)];
 /// A client with rustls, HTTP/1.1 and HTTP/2: with ring and Mozilla's root certificates, unless the
 /// [features](crate#features) say otherwise.
 ///
+/// ```
+/// # #[cfg(feature = "rustls")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_body_util::BodyExt;
+/// use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+/// use pan123_token_hyper::{Credentials, TokenProvider, client, http::Request};
+///
+/// // Stands for the platform.
+/// let emulator = Emulator::builder().start()?;
+/// let provider = TokenProvider::builder(Credentials::new(CLIENT_ID, CLIENT_SECRET)?)
+///     .base_url(emulator.url().parse()?)
+///     .build()?;
+/// let client = client()?;
+/// let request = Request::get(format!("{}/api/v1/user/info", emulator.url()));
+/// let response = provider.call(&client, request.body(String::new())?).await?;
+/// let body = response.into_body().collect().await?.to_bytes();
+/// assert!(str::from_utf8(&body)?.contains(r#""code":0"#));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "rustls"))]
+/// # fn main() {}
+/// ```
+///
 /// Redirects are not followed. Connecting takes at most 10 seconds, in which every address of a name gets its share. 60
 /// seconds without a byte end a call, before the reply and amid it; time in which the caller's own body has nothing to send,
 /// or in which the reply isn't read, doesn't count. How long a call takes in all isn't bounded: uploads and downloads go
@@ -59,6 +83,19 @@ pub fn client() -> Result<Client, BuildError> {
 }
 
 /// Makes a [`client()`] with other certificates, another patience, or without a proxy.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use pan123_token_hyper::Client;
+///
+/// let client = Client::builder()
+///     .ca_pem(&std::fs::read("company-ca.pem")?)?
+///     .idle_timeout(Duration::from_secs(20))
+///     .no_proxy()
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
@@ -164,7 +201,8 @@ impl ClientBuilder {
 }
 
 /// A [`client()`]: cheap to clone, and clones share their connections. Both `Client` and `&Client` are a
-/// [`tower_service::Service`] for requests with a body of any type: uploads may be streamed.
+/// [`tower_service::Service`] for requests with a body of any type: uploads may be streamed. Examples are with [`client()`]
+/// and [`ClientBuilder`].
 #[derive(Clone)]
 pub struct Client {
     inner: legacy::Client<Connector, Upload>,
@@ -172,7 +210,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts to make a client with other certificates, another patience, or without a proxy.
+    /// Starts to make a client with other certificates, another patience, or without a proxy. An example is with
+    /// [`ClientBuilder`].
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }

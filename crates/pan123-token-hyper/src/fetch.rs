@@ -16,6 +16,27 @@ use crate::service::BoxError;
 
 /// Gets an access token: one request, one reply.
 ///
+/// ```
+/// # #[cfg(feature = "rustls")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+/// use pan123_token_hyper::{Credentials, GetAccessToken, client, fetch};
+///
+/// // Stands for the platform.
+/// let emulator = Emulator::builder().start()?;
+/// let operation = GetAccessToken::new(Credentials::new(CLIENT_ID, CLIENT_SECRET)?)
+///     .with_base_url(emulator.url().parse()?);
+/// let grant = fetch(&client()?, &operation, Duration::from_secs(10)).await?;
+/// assert_eq!(emulator.live_tokens(CLIENT_ID), [grant.token.secret()]);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "rustls"))]
+/// # fn main() {}
+/// ```
+///
 /// `client` is any service from a request to a response; [`client()`](crate::client), a `&` to it, or a clone of one's
 /// own. It should not follow redirects, since the request holds the client secret (hyper's doesn't). At most 64 KiB and
 /// one frame of the body are read, and the whole exchange, from `poll_ready` to the last byte of the reply, is bounded by

@@ -96,6 +96,15 @@ macro_rules! builder_methods {
 macro_rules! provider_methods {
     ($provider:tt) => {
         /// The token that is held, if it can be used now. Asks nothing, and starts nothing.
+        ///
+        /// ```
+        #[doc = concat!("use ", env!("CARGO_CRATE_NAME"), "::{AccessToken, OffsetDateTime, TokenProvider};")]
+        ///
+        /// let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+        /// let token = provider.current().ok_or("no token yet")?;
+        /// assert_eq!(token.secret(), "a.b.c");
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         pub fn current(&self) -> Option<AccessToken> {
             self.$provider.current()
         }
@@ -103,6 +112,20 @@ macro_rules! provider_methods {
         /// Reports that an API call was refused because of this token
         /// ([`token_rejected`](pan123_token::token_rejected)). The next calls of [`token()`](Self::token) see to it that it is
         /// replaced, as soon as that is allowed; the answer says when.
+        ///
+        /// ```
+        #[doc = concat!("use ", env!("CARGO_CRATE_NAME"), "::{Rejection, http::Response, pan123_token::token_rejected};")]
+        ///
+        #[doc = concat!("# use ", env!("CARGO_CRATE_NAME"), "::{AccessToken, OffsetDateTime, TokenProvider};")]
+        /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+        /// # let token = AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?;
+        /// // The reply to a call with `token`, which a client of one's own sent.
+        /// let response = Response::new(r#"{"code":401,"message":"token is expired","data":null}"#);
+        /// if token_rejected(&response) {
+        ///     assert!(matches!(provider.reject(&token), Rejection::Suspect { .. }));
+        /// }
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         ///
         /// May be called often, and for a token that isn't the current one any more. The calls that this crate makes report
         /// it by themselves.
@@ -114,11 +137,28 @@ macro_rules! provider_methods {
         ///
         /// For an upload host that the API has named: compare it with a list of your own first. A name alone that stands in a
         /// reply is no reason to send it the token.
+        ///
+        /// ```
+        #[doc = concat!("use ", env!("CARGO_CRATE_NAME"), "::http::Uri;")]
+        ///
+        #[doc = concat!("# use ", env!("CARGO_CRATE_NAME"), "::{AccessToken, OffsetDateTime, TokenProvider};")]
+        /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+        /// const UPLOAD_HOSTS: [&str; 2] =
+        ///     ["https://openapi-upload.123pan.com", "https://openapi-upload.123242.com"];
+        /// // From a reply of the API.
+        /// let named = "https://openapi-upload.123pan.com";
+        /// if UPLOAD_HOSTS.contains(&named) {
+        ///     provider.allow_origin(&named.parse()?);
+        /// }
+        /// let slice = Uri::from_static("https://openapi-upload.123pan.com/upload/v2/file/slice");
+        /// assert!(provider.origins().contains(&slice));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         pub fn allow_origin(&self, base_url: &BaseUrl) {
             self.$provider.allow_origin(base_url);
         }
 
-        /// Where API calls may carry the token now.
+        /// Where API calls may carry the token now. An example is with [`allow_origin`](Self::allow_origin).
         pub fn origins(&self) -> Origins {
             self.$provider.origins()
         }

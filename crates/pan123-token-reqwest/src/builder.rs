@@ -14,6 +14,27 @@ use crate::TokenProvider;
 use crate::fetch::Exchanges;
 
 /// Makes a [`TokenProvider`]. From [`TokenProvider::builder`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use pan123_token_reqwest::pan123_token_cache::testing::{ManualClock, MemoryStore};
+/// use pan123_token_reqwest::{Credentials, RenewalPolicy, TokenProvider};
+///
+/// let mut policy = RenewalPolicy::default();
+/// policy.min_interval = Duration::from_secs(2);
+/// let provider = TokenProvider::builder(Credentials::new("my-client-id", "my-client-secret")?)
+///     .policy(policy)
+///     .timeout(Duration::from_secs(10))
+///     // In a program: a `FileStore` or a `RedisStore`.
+///     .store(Arc::new(MemoryStore::new(ManualClock::default())))
+///     .on_event(|event| eprintln!("{event}"))
+///     .build()?;
+/// // Nothing is fetched before a token is asked for.
+/// assert!(provider.current().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenProviderBuilder {

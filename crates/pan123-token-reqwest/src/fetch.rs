@@ -14,6 +14,26 @@ use reqwest::{Body, Client, Request};
 
 /// Gets an access token: one request, one reply.
 ///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+/// use pan123_token_reqwest::reqwest::{Client, redirect::Policy};
+/// use pan123_token_reqwest::{Credentials, GetAccessToken, fetch};
+///
+/// // Stands for the platform.
+/// let emulator = Emulator::builder().start()?;
+/// let operation = GetAccessToken::new(Credentials::new(CLIENT_ID, CLIENT_SECRET)?)
+///     .with_base_url(emulator.url().parse()?);
+/// let client = Client::builder().redirect(Policy::none()).build()?;
+/// let grant = fetch(&client, &operation, Duration::from_secs(10)).await?;
+/// assert_eq!(emulator.live_tokens(CLIENT_ID), [grant.token.secret()]);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// The client should follow no redirects ([`Policy::none()`]). One that does gets no secret to carry along: the request's
 /// body can't be sent twice, and what comes from elsewhere counts as the redirect that it came by. Of the reply's body at most
 /// 64 KiB and one chunk are read, and the whole exchange is bounded by `timeout` (the client's own bounds hold, too). Needs

@@ -31,13 +31,13 @@ use crate::TokenProviderBuilder;
 pub struct TokenProvider(pub(crate) TokioProvider);
 
 impl TokenProvider {
-    /// A builder, for the official address and with the default policy.
+    /// A builder, for the official address and with the default policy. An example is with [`TokenProviderBuilder`].
     pub fn builder(credentials: Credentials) -> TokenProviderBuilder {
         TokenProviderBuilder::new(credentials)
     }
 
     /// For tests: hands out this token whenever it is asked, and never another. Its one origin is the official one, until
-    /// others are [allowed](Self::allow_origin).
+    /// others are [allowed](Self::allow_origin). An example is with [`current`](Self::current).
     pub fn fixed(token: AccessToken) -> Self {
         Self(TokioProvider::fixed(token))
     }

@@ -15,6 +15,26 @@ impl TokenProvider {
     /// Sends an API call, as [`RequestBuilder::send`] does: with the headers `Authorization` and `Platform`, and once more
     /// with another token, if the platform rejects the first and there is another.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+    /// use pan123_token_reqwest::reqwest::{Client, redirect::Policy};
+    /// use pan123_token_reqwest::{Credentials, TokenProvider};
+    ///
+    /// // Stands for the platform.
+    /// let emulator = Emulator::builder().start()?;
+    /// let provider = TokenProvider::builder(Credentials::new(CLIENT_ID, CLIENT_SECRET)?)
+    ///     .base_url(emulator.url().parse()?)
+    ///     .build()?;
+    /// let client = Client::builder().redirect(Policy::none()).build()?;
+    /// let request = client.get(format!("{}/api/v1/user/info", emulator.url()));
+    /// let response = provider.send(request).await?;
+    /// assert!(response.text().await?.contains(r#""code":0"#));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Only a call to the base URL's origin, or to one that was [allowed](Self::allow_origin), gets the headers; and none that
     /// has an `Authorization` already. Other calls go out as they are, with whatever client.
     ///
@@ -95,6 +115,21 @@ fn follows_no_redirect(client: &Client) -> bool {
 }
 
 /// Why a call through [`TokenProvider::send`] failed. `Display` is one line that says it all; `source()` leads to every cause.
+///
+/// ```
+/// # use pan123_token_reqwest::{AccessToken, OffsetDateTime, TokenProvider};
+/// use pan123_token_reqwest::{SendError, reqwest::Client};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+/// // Unless its policy says otherwise, a client of reqwest's follows redirects.
+/// let request = Client::new().get("https://open-api.123pan.com/api/v1/user/info");
+/// let result = provider.send(request).await;
+/// assert!(matches!(result, Err(SendError::Redirects)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {

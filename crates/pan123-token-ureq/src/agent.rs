@@ -20,6 +20,23 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An agent with rustls: with ring and Mozilla's root certificates, unless the [features](crate#features) say otherwise.
 ///
+/// ```
+/// # #[cfg(feature = "rustls")] {
+/// use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+/// use pan123_token_ureq::{Credentials, TokenProvider, agent, http::Request};
+///
+/// // Stands for the platform.
+/// let emulator = Emulator::builder().start()?;
+/// let provider = TokenProvider::builder(Credentials::new(CLIENT_ID, CLIENT_SECRET)?)
+///     .base_url(emulator.url().parse()?)
+///     .build()?;
+/// let request = Request::get(format!("{}/api/v1/user/info", emulator.url())).body("")?;
+/// let mut response = provider.call(&agent()?, request)?;
+/// assert!(response.body_mut().read_to_string()?.contains(r#""code":0"#));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Statuses are no errors, redirects are not followed. Connecting takes at most 10 seconds. 60 seconds without a byte end a
 /// call, before the reply and amid it, and so do 60 seconds in which none can be sent. How long a call takes in all isn't
 /// bounded: uploads and downloads go on as long as bytes do. Other figures, a bound on the whole among them, are set on the
@@ -37,6 +54,19 @@ pub fn agent() -> Result<Agent, BuildError> {
 }
 
 /// Makes an [`agent`] with other certificates, or without a proxy.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use pan123_token_ureq::AgentBuilder;
+///
+/// let pem = std::fs::read("company-ca.pem")?;
+/// let config = AgentBuilder::default().ca_pem(&pem)?.no_proxy().config()?;
+/// // What ureq has besides: a bound on each whole call, say.
+/// let config = config.timeout_global(Some(Duration::from_secs(300)));
+/// let agent = config.build().new_agent();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AgentBuilder {
     root_certs: RootCerts,

@@ -6,7 +6,8 @@ use std::io;
 
 use pan123_token_cache::TokenError;
 
-/// Why an API call brought no reply. `Display` is one line that says it all.
+/// Why an API call brought no reply. `Display` is one line that says it all. An example is with
+/// [`TokenProvider::call`](crate::TokenProvider::call).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError {

@@ -20,6 +20,23 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 
 /// Gets an access token: one request, one reply.
 ///
+/// ```
+/// # #[cfg(feature = "rustls")] {
+/// use std::time::Duration;
+///
+/// use pan123_emulator::{CLIENT_ID, CLIENT_SECRET, Emulator};
+/// use pan123_token_ureq::{Credentials, GetAccessToken, agent, fetch};
+///
+/// // Stands for the platform.
+/// let emulator = Emulator::builder().start()?;
+/// let operation = GetAccessToken::new(Credentials::new(CLIENT_ID, CLIENT_SECRET)?)
+///     .with_base_url(emulator.url().parse()?);
+/// let grant = fetch(agent()?, &operation, Duration::from_secs(10))?;
+/// assert_eq!(emulator.live_tokens(CLIENT_ID), [grant.token.secret()]);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Takes an agent or a reference to one. However it is configured, for this request the status is no error, redirects
 /// are not followed (the request holds the client secret), at most 64 KiB and one byte of the body are read, and the
 /// whole exchange, from resolving the name to the last byte of the reply, is bounded by `timeout` (the agent's own

@@ -37,7 +37,7 @@ pub struct TokenProvider {
 }
 
 impl TokenProvider {
-    /// A builder, for the official address and with the default policy.
+    /// A builder, for the official address and with the default policy. An example is with [`TokenProviderBuilder`].
     pub fn builder(credentials: Credentials) -> TokenProviderBuilder {
         TokenProviderBuilder::new(credentials)
     }
@@ -50,7 +50,7 @@ impl TokenProvider {
     }
 
     /// For tests: hands out this token always, and never another. Its one origin is the official one, until others are
-    /// [allowed](Self::allow_origin).
+    /// [allowed](Self::allow_origin). An example is with [`current`](Self::current).
     pub fn fixed(token: AccessToken) -> Self {
         Self {
             provider: Provider::fixed(token),
@@ -58,7 +58,7 @@ impl TokenProvider {
         }
     }
 
-    /// A token that can be used now.
+    /// A token that can be used now. An example is with [`TokenProvider`].
     ///
     /// A current one is returned at once; if its renewal is due, that is started beside it. Without one, callers wait for
     /// the job that fetches one and share its result, a failure included. The whole takes at most the
@@ -75,6 +75,16 @@ impl TokenProvider {
 
     /// The same, with a limit of this caller's own. It stops waiting, nothing else: what is under way goes on, and its
     /// result is kept.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # use pan123_token_ureq::{AccessToken, OffsetDateTime, TokenProvider};
+    /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+    /// let token = provider.token_within(Duration::from_secs(2))?;
+    /// assert_eq!(token.secret(), "a.b.c");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -147,7 +157,8 @@ impl TokenProvider {
     }
 
     /// Waits until what is under way is done and saved, and every event is delivered; false where that takes longer than
-    /// this. For a program that is about to end: without it, the lease on the store may stay behind until its term ends.
+    /// this. For a program that is about to end: without it, the lease on the store may stay behind until its term ends. An
+    /// example is in the [crate's documentation](crate).
     pub fn flush(&self, limit: Duration) -> bool {
         let mut flush = self.provider.flush();
         let waker = wakes_this_thread();

@@ -155,6 +155,7 @@ impl<B> Drop for Pieces<B> {
 
 /// The body of a reply to a call of a [`Client`](crate::Client): as it comes, or an error once nothing has come for the
 /// client's [idle timeout](crate::service::ClientBuilder::idle_timeout) (of the kind `TimedOut`), or once the connection is lost.
+/// An example is with [`client()`](crate::client()).
 pub struct ClientBody {
     body: Incoming,
     activity: Activity,

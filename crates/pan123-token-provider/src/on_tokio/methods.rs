@@ -49,7 +49,7 @@ macro_rules! tokio_builder_methods {
 #[macro_export]
 macro_rules! tokio_provider_methods {
     ($provider:tt) => {
-        /// A token that can be used now.
+        /// A token that can be used now. An example is with [`TokenProvider`](Self).
         ///
         /// A current one is handed out at once, also while it is being renewed or its renewal fails. Without one, callers wait
         /// for the renewal and share its result, a failure included; until the next attempt is due, all get the same failure at
@@ -72,6 +72,28 @@ macro_rules! tokio_provider_methods {
         }
 
         /// As [`token()`](Self::token), but gives up waiting after this time. What is under way goes on.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        ///
+        #[doc = concat!("# use ", env!("CARGO_CRATE_NAME"), "::{AccessToken, OffsetDateTime, TokenProvider};")]
+        /// # let test = async {
+        /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+        /// let token = provider.token_within(Duration::from_secs(2)).await?;
+        /// assert_eq!(token.secret(), "a.b.c");
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// # };
+        /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(test)?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`token()`](Self::token).
+        ///
+        /// # Errors
+        ///
+        /// As [`token()`](Self::token); [`TokenError::TimedOut`] when the limit is reached.
         pub async fn token_within(&self, limit: Duration) -> Result<AccessToken, TokenError> {
             self.$provider.token_within(limit).await
         }
@@ -126,6 +148,25 @@ macro_rules! tokio_provider_methods {
 
         /// Waits until what is under way is done and saved, and every event is delivered; false where that takes longer than
         /// this. For a program that is about to end.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        ///
+        #[doc = concat!("# use ", env!("CARGO_CRATE_NAME"), "::{AccessToken, OffsetDateTime, TokenProvider};")]
+        /// # let test = async {
+        /// # let provider = TokenProvider::fixed(AccessToken::new("a.b.c", OffsetDateTime::UNIX_EPOCH)?);
+        /// if !provider.flush(Duration::from_secs(5)).await {
+        ///     eprintln!("the token may not have been saved");
+        /// }
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// # };
+        /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(test)?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        ///
+        /// # Cancel safety
+        ///
+        /// Dropping the future ends the waiting. What is under way goes on.
         pub async fn flush(&self, limit: Duration) -> bool {
             self.$provider.flush(limit).await
         }
