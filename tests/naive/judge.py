@@ -220,7 +220,7 @@ def seconds_to_wait(value, date):
 def plainly(text, limit, reply):
     """The text as it must be shown, where nothing speaks against that: printable ASCII with nothing of the reply's other
     texts or the client secret in it."""
-    if not re.fullmatch("[ -~]*", text) or re.search(r"[\\%+]|ey[JA]|ewo", text):
+    if not re.fullmatch("[ -~]*", text) or re.search(r"[\\%+]|ey[JA]|ew[o0k]", text):
         return None
     if b"\\" in reply or len(reply) > 4096:
         return None

@@ -177,19 +177,18 @@ impl<'a> Object<'a> {
         Ok(object)
     }
 
-    /// What may be a token in it: an `accessToken`, and every string in `data`, however deep.
+    /// What may be a token in it: an `accessToken`, and every string in `data` and in each `accessToken` outside of it, however
+    /// deep.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Cow<'a, str>> {
         let in_data = self.in_data.as_ref().map(|data| data.access_token);
+        let outside = self.earlier_access_tokens.iter().copied();
         [Some(self.access_token), in_data]
             .into_iter()
             .flatten()
             .filter_map(Field::text)
             .chain(self.data.strings())
-            .chain(
-                self.earlier_access_tokens
-                    .iter()
-                    .flat_map(|it| it.strings()),
-            )
+            .chain(outside.flat_map(Field::strings))
+            .chain(self.access_token.strings())
     }
 }
 

@@ -254,7 +254,7 @@ impl GetAccessToken {
             AccessTokenError::ExpiryOutOfRange => "`expiredAt` lies outside the calendar",
         })?;
         let trace_id = object.trace_id.text().map(|text| {
-            let tokens = [secret];
+            let tokens: Vec<_> = object.tokens().collect();
             Redactor::new(self.credentials.client_secret(), &tokens).show(&text, MAX_TRACE_ID_CHARS)
         });
         Ok(Grant {

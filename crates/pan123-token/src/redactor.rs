@@ -171,10 +171,13 @@ fn is_suspicious(text: &[u8]) -> bool {
     any | text.last().copied().map_or(0, encodes) != 0
 }
 
-/// Where a JWT may begin: with `{"`, `{ "` or `{` and a line break in base64.
+/// What a JWT begins with: `{` and a quotation mark, a blank, a line feed, a carriage return or a tab, in base64.
+const JWT_STARTS: [&[u8]; 5] = [b"eyJ", b"eyA", b"ewo", b"ew0", b"ewk"];
+
+/// Where a JWT may begin.
 fn jwt_starts(text: &[u8]) -> impl Iterator<Item = usize> {
     let starts = text.windows(3).enumerate();
-    starts.filter_map(|(at, start)| matches!(start, b"eyJ" | b"eyA" | b"ewo").then_some(at))
+    starts.filter_map(|(at, start)| JWT_STARTS.contains(&start).then_some(at))
 }
 
 /// JWTs, as far as the characters of base64url and dots reach. Dots are not counted, so that a token that the server cut

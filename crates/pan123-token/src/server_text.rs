@@ -142,6 +142,11 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_of_short_words_is_redacted_in_a_form() {
+        assert_eq!(shown("ab cd ef gh ij", "s=ab+cd+ef+gh+ij&"), "s=***&");
+    }
+
+    #[test]
     fn the_longest_secret_wins_where_one_begins_another() {
         let tokens = ["abcdef".into()];
         let redactor = Redactor::new("abc", &tokens);
@@ -155,6 +160,11 @@ mod tests {
             "Bearer:*** x"
         );
         assert_eq!(shown("q", "tokeneyJhbGciOi…"), "token***…");
+        // `{` and a blank, a line break, a carriage return, a tab; and a dot as `%2e`.
+        for start in ["eyA", "ewo", "ew0", "ewk"] {
+            let text = format!("invalid {start}gImFsZ%2e{start}gInN1");
+            assert_eq!(shown("q", &text), "invalid ***");
+        }
         assert_eq!(shown("q", "eyJhb"), "eyJhb");
     }
 
@@ -210,7 +220,9 @@ mod tests {
             "s3cret%2Fp",
             r"s3cret\/",
             r"s3cret\",
+            r"s3cret\u0",
             r"s3cret\u00",
+            r"s3cret\u002",
         ] {
             assert_eq!(
                 shown(secret, &format!("body: {text}")),

@@ -314,9 +314,9 @@ fn every_string_in_data_may_be_a_token_and_no_key_is() {
 
 #[test]
 fn each_access_token_outside_of_data_is_hidden() {
-    let body = r#"{"code":5,"message":"first-token second-token","accessToken":"first-token","accessToken":"second-token"}"#;
+    let body = r#"{"code":5,"message":"first-token second-token third-token","accessToken":"first-token","accessToken":["second-token"],"accessToken":"third-token"}"#;
     let error = parse(200, body).unwrap_err();
-    assert_eq!(error.message(), Some("*** ***"));
+    assert_eq!(error.message(), Some("*** *** ***"));
 }
 
 #[test]

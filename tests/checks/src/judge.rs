@@ -190,34 +190,33 @@ fn grant(
     Ok((token, expiry))
 }
 
-/// The last `accessToken` outside of `data` and within; and what is visible ASCII of 8 bytes or more of those before it, and
-/// of the strings in `data`.
+/// The last `accessToken` outside of `data` and the last within, and what is visible ASCII of 8 bytes or more of the strings in
+/// each `accessToken` outside and in `data`.
 fn may_be_tokens(members: &[Member<'_>]) -> Vec<String> {
     let data = value(members, "data").unwrap_or_default();
-    let may_be = |text: &String| {
-        let visible = text.bytes().all(|byte| (0x21..0x7f).contains(&byte));
-        visible && text.len() >= 8
-    };
-    let named = |members: &[Member<'_>]| -> Vec<Option<String>> {
-        let named = members
+    let named = |members: &[Member<'_>]| {
+        let last = members
             .iter()
-            .filter(|(name, _)| *name == Some("accessToken"));
-        named.map(|(_, value)| text(Some(value))).collect()
+            .rfind(|(name, _)| *name == Some("accessToken"));
+        last.and_then(|(_, value)| text(Some(value)))
     };
-    let mut found = Vec::new();
+    let mut found = Vec::from_iter(named(members));
     if data.first() == Some(&Token::Mark('{')) {
-        found.extend(named(&members_of(data)).pop().flatten());
+        found.extend(named(&members_of(data)));
     }
-    let mut outside = named(members);
-    found.extend(outside.pop().flatten());
-    found.extend(outside.into_iter().flatten().filter(may_be));
-    for (at, token) in data.iter().enumerate() {
-        let is_key = data.get(at + 1) == Some(&Token::Mark(':'));
-        if let Token::Text(Some(text)) = token
-            && !is_key
-            && may_be(text)
-        {
-            found.push(text.clone());
+    let outside = members
+        .iter()
+        .filter(|(name, _)| *name == Some("accessToken"));
+    for tokens in outside.map(|(_, value)| *value).chain([data]) {
+        for (at, token) in tokens.iter().enumerate() {
+            let is_key = tokens.get(at + 1) == Some(&Token::Mark(':'));
+            if let Token::Text(Some(text)) = token
+                && !is_key
+                && text.len() >= 8
+                && text.bytes().all(|byte| (0x21..0x7f).contains(&byte))
+            {
+                found.push(text.clone());
+            }
         }
     }
     found

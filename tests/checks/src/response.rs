@@ -103,7 +103,8 @@ fn check_grant(grant: &Grant, judgement: &Judgement, client_secret: &str) {
         .map(|it| i128::try_from(it.as_nanos()).unwrap());
     assert_eq!(found, lifetime, "the lifetime");
 
-    let secrets = [client_secret, token];
+    let tokens = judgement.tokens.iter().map(|token| &**token);
+    let secrets: Vec<_> = [client_secret].into_iter().chain(tokens).collect();
     let trace_id = grant.trace_id.as_deref();
     check_text(
         trace_id,

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+/// `{"`, and `{` with each of JSON's blanks, in base64.
+const JWT_STARTS: [&str; 5] = ["eyJ", "eyA", "ewo", "ew0", "ewk"];
+
 /// The text as it must be shown, where that is plain: no character in it that this doesn't know, nothing encoded, and
 /// nothing in common with a secret. `None` where it isn't.
 pub(crate) fn plainly(text: &str, max_chars: usize, secrets: &[&str]) -> Option<String> {
@@ -13,9 +16,7 @@ pub(crate) fn plainly(text: &str, max_chars: usize, secrets: &[&str]) -> Option<
         shown.push('…');
     }
     let encoded = text.contains(['\\', '%', '+']);
-    let jwt = ["eyJ", "eyA", "ewo"]
-        .iter()
-        .any(|start| text.contains(start));
+    let jwt = JWT_STARTS.iter().any(|start| text.contains(start));
     let shares = secrets.iter().any(|secret| {
         let in_common = |part: &[u8]| has(text.as_bytes(), part) || has(all.as_bytes(), part);
         let mut parts = secret.as_bytes().windows(secret.len().clamp(1, 4));
@@ -71,7 +72,7 @@ pub(crate) fn assert_no_end_of_it(secret: &str, shown: &str) {
             "{secret:?} ends {shown:?}"
         );
     }
-    for start in ["eyJ", "eyA", "ewo"] {
+    for start in JWT_STARTS {
         for (at, _) in shown.match_indices(start) {
             let text = shown[at..].replace("%2E", ".").replace("%2e", ".");
             let in_jwt = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);

@@ -23,6 +23,8 @@ const ADDRESSES: &[&str] = &[
     "https://a:0\nhttps://a:65536\nhttps://a:",
     "https://a:+1\nhttps://:443\n/api/v1/user/info",
     "ftp://a\nhttps:/a\n*",
+    "http://evil-localhost\nhttp://evil.localhost\nhttp://localhost:443",
+    "https://host\nhttp://host:443\nhttps://host:443/",
     // The error names the platform's address, which is no password.
     "http:+1://a\n.123pan.com@evil.ex\n",
     "https://a/%zz/../b;c=d,e&f\nhttp://127.0.0.01\nhttps://a",
