@@ -87,7 +87,7 @@ impl Job {
                 )))
             }
             Action::Store(step) => {
-                state.store_called = true;
+                *state.calls.to(step.tier()) = true;
                 Some(Work::Store(StoreCall::new(&self.live, self.id, step)))
             }
             Action::Wait { .. } => None,

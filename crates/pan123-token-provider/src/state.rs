@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use pan123_token::Cause;
-use pan123_token_cache::{Action, Moment, Reason, StoreError, StoreStep, TokenCache};
+use pan123_token_cache::{Action, Moment, Reason, StoreError, StoreStep, Tier, TokenCache};
 
 use crate::events::Events;
 use crate::jobs::Jobs;
@@ -22,8 +22,7 @@ pub(crate) struct State {
     pub(crate) exchange: Option<Slot>,
     /// Consecutive exchanges that were lost with their runtime.
     pub(crate) lost: u32,
-    /// A call to the store is under way, in time or not.
-    pub(crate) store_called: bool,
+    pub(crate) calls: StoreCalls,
     pub(crate) first_token: FirstToken,
     /// Who waits for a change.
     pub(crate) waiters: BTreeMap<u64, Waker>,
@@ -37,6 +36,26 @@ pub(crate) enum FirstToken {
     /// It was fetched, since the store held none, and isn't saved yet.
     Saving,
     Had,
+}
+
+/// Which stores a call is under way to, in time or not. One that hangs keeps nobody from the other.
+#[derive(Default)]
+pub(crate) struct StoreCalls {
+    shared: bool,
+    host: bool,
+}
+
+impl StoreCalls {
+    pub(crate) fn to(&mut self, tier: Tier) -> &mut bool {
+        match tier {
+            Tier::Shared => &mut self.shared,
+            Tier::Host => &mut self.host,
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.shared || self.host
+    }
 }
 
 /// The exchange that is under way.
@@ -57,7 +76,7 @@ impl State {
             jobs: Jobs::default(),
             exchange: None,
             lost: 0,
-            store_called: false,
+            calls: StoreCalls::default(),
             first_token: FirstToken::None,
             waiters: BTreeMap::new(),
             events: Events::default(),
@@ -69,11 +88,11 @@ impl State {
         self.last_id
     }
 
-    /// What is to be done now, with one exchange and one call to the store at a time, also where one outlives its deadline.
+    /// What is to be done now, with one exchange and one call to each store at a time, also where one outlives its deadline.
     pub(crate) fn draw(&mut self, now: Moment) -> Action {
         loop {
             match self.cache.poll(now) {
-                Action::Store(step) if self.store_called => {
+                Action::Store(step) if *self.calls.to(step.tier()) => {
                     let error = StoreError::new("an earlier call to the store has not ended");
                     self.cache.stored(step.fail(error), now);
                 }
@@ -139,7 +158,7 @@ impl State {
     /// Nothing is under way, and every event was delivered. A job that has nothing left but to end doesn't count.
     pub(crate) fn is_idle(&mut self, now: Moment) -> bool {
         let idle = self.exchange.is_none()
-            && !self.store_called
+            && !self.calls.any()
             && self.events.are_delivered()
             && (self.jobs.is_empty() || self.nothing_due(now).is_some());
         if idle {

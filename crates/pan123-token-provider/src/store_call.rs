@@ -86,7 +86,7 @@ impl Drop for StoreReport {
         self.live.metrics.store_answered(self.tier, &done);
         self.live.change(|state, now| {
             state.jobs.set(self.job, Doing::Nothing);
-            state.store_called = false;
+            *state.calls.to(self.tier) = false;
             if self.saves {
                 state.first_token_is_had();
             }

@@ -1,8 +1,10 @@
 //! Calls to the store: one at a time, reported where they end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pan123_token_cache::StoreError;
+use pan123_token_cache::testing::MemoryStore;
+use pan123_token_cache::{FallbackStore, StoreError, Tier};
 use pan123_token_provider::{Place, Turn, Wanted, Work};
 
 use crate::host::{Host, SECOND, exchange, grant, store_call};
@@ -167,6 +169,41 @@ fn while_a_call_hangs_a_second_job_fetches_and_no_second_call_is_made() {
     assert_eq!(caller.ends().unwrap().secret(), "token-1");
     let (step, _, report) = call.split();
     report.finish(step.fail(StoreError::new("at last")));
+}
+
+#[test]
+fn while_a_call_to_the_shared_store_hangs_the_hosts_own_is_asked() {
+    let host = Host::new(true);
+    host.token(1);
+    let other = crate::host::settings(&host.clock)
+        .sharing(true)
+        .fallback(true)
+        .build()
+        .unwrap();
+    let mut caller = other.caller(Wanted::Usable, 30 * SECOND);
+    let mut turn = |waited| caller.turn(waited, std::task::Waker::noop());
+    let Turn::Start(mut hanging, _) = turn(Duration::ZERO) else {
+        panic!("no job")
+    };
+    let call = store_call(&mut hanging);
+    assert!(matches!(turn(Duration::ZERO), Turn::Wait(_)));
+    let patience = Duration::from_millis(2500);
+    host.clock.advance(patience);
+    let Turn::Start(mut job, _) = turn(patience) else {
+        panic!("no other job")
+    };
+    let own = FallbackStore::new(
+        Arc::new(MemoryStore::new(host.clock.clone())),
+        Arc::new(host.store),
+    );
+    let (step, key, report) = store_call(&mut job).split();
+    assert_eq!(step.tier(), Tier::Host);
+    report.finish(step.run(&own, key));
+    let Turn::Done(token) = turn(patience) else {
+        panic!("no token")
+    };
+    assert_eq!(token.unwrap().secret(), "token-1");
+    drop(call);
 }
 
 #[test]
