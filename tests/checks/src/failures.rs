@@ -16,7 +16,7 @@ use pan123_token_cache::{
 
 use crate::judge::{Reply, judge};
 use crate::response::Input;
-use crate::shown::{assert_hidden, assert_no_end_of_it, plainly};
+use crate::shown::{assert_hidden, assert_no_end_of_it, assert_no_jwt, plainly};
 
 const MAX_CAUSE: usize = 300;
 const WALL: Duration = Duration::from_secs(1_740_124_117);
@@ -93,6 +93,7 @@ fn check_cause(
     assert_hidden(secret, &shown);
     if !shown.ends_with('…') {
         assert_no_end_of_it(secret, &shown);
+        assert_no_jwt(&shown);
     }
     // Each text once, unless the ones before said it.
     let mut said = error.to_string();

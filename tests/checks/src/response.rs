@@ -15,16 +15,17 @@ use pan123_token::{
 };
 
 use crate::judge::{Judgement, Reply, judge};
-use crate::shown::{assert_hidden, assert_no_end_of_it, assert_no_token, plainly};
+use crate::shown::{assert_hidden, assert_no_end_of_it, assert_no_jwt, assert_no_token, plainly};
 
-/// Client secrets: that of the vectors, and others that begin with what gets encoded, are no ASCII, short, or hold the mark
-/// for what is redacted.
-pub const SECRETS: [&str; 5] = [
+/// Client secrets: that of the vectors, and others that begin with what gets encoded, are no ASCII, short, hold the mark for
+/// what is redacted, or have no four bytes together that a form leaves as they are.
+pub const SECRETS: [&str; 6] = [
     r#"SENTINEL-secret/with"quote\and+plus"#,
     r#""/+\% begins/with+what\gets"encoded"#,
     "密钥/\"+%\\🔑密é/钥",
     r#""/ +\%"#,
     "a***b",
+    "ab cd ef gh ij",
 ];
 
 /// How long a reply may take, whatever it says. Without optimization, or watched by a sanitizer, it is longer by what that
@@ -196,11 +197,14 @@ fn check_text(shown: Option<&str>, written: Option<&str>, max_chars: usize, secr
     assert!(!shown.contains(char::is_control), "{shown:?}");
     let (client_secret, tokens) = secrets.split_first().expect("the client secret");
     assert_hidden(client_secret, shown);
-    if !shown.ends_with('…') {
-        assert_no_end_of_it(client_secret, shown);
-    }
     for token in tokens {
         assert_no_token(token, shown);
+    }
+    if !shown.ends_with('…') {
+        for secret in secrets {
+            assert_no_end_of_it(secret, shown);
+        }
+        assert_no_jwt(shown);
     }
 }
 
@@ -211,7 +215,7 @@ impl Input {
         let mut part = || parts.next().unwrap_or_default();
         let (mut status, retry_after, date, body) = (part(), part(), part(), part());
         let mut secret = SECRETS[0];
-        if let [before @ .., letter @ b'a'..=b'e'] = status {
+        if let [before @ .., letter @ b'a'..=b'f'] = status {
             secret = SECRETS[usize::from(letter - b'a')];
             status = before;
         }

@@ -65,7 +65,7 @@ const MESSAGES: &[&str] = &[
 ];
 
 fn replies_with_secrets() -> impl Iterator<Item = (String, Vec<u8>)> {
-    let letters = ('a'..='e').flat_map(|letter| (0..MESSAGES.len()).map(move |at| (letter, at)));
+    let letters = ('a'..='f').flat_map(|letter| (0..MESSAGES.len()).map(move |at| (letter, at)));
     letters.map(|(letter, at)| {
         let message = MESSAGES[at];
         let reply = format!(
