@@ -1,5 +1,6 @@
 //! The operation `POST /api/v1/access_token`: its request, and what its reply says.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
@@ -254,8 +255,14 @@ impl GetAccessToken {
             AccessTokenError::ExpiryOutOfRange => "`expiredAt` lies outside the calendar",
         })?;
         let trace_id = object.trace_id.text().map(|text| {
-            let tokens: Vec<_> = object.tokens().collect();
-            Redactor::new(self.credentials.client_secret(), &tokens).show(&text, MAX_TRACE_ID_CHARS)
+            let show = |tokens: &[Cow<'_, str>]| {
+                Redactor::new(self.credentials.client_secret(), tokens)
+                    .show(&text, MAX_TRACE_ID_CHARS)
+            };
+            match object.documented_tokens() {
+                Some(tokens) => show(&tokens),
+                None => show(&object.tokens().collect::<Vec<_>>()),
+            }
         });
         Ok(Grant {
             token,
