@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -168,11 +169,11 @@ pub(crate) struct Secret {
 #[derive(Args)]
 pub(crate) struct Place {
     /// The client ID [default: PAN123_CLIENT_ID]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
 
     /// Where the platform is [default: https://open-api.123pan.com, or PAN123_BASE_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) base_url: Option<String>,
 
     /// Allow http to any host: the client secret then crosses the network in the clear [or PAN123_INSECURE_HTTP=1]
@@ -182,7 +183,7 @@ pub(crate) struct Place {
     /// Where the token is kept: none, file, file:FOLDER, file-group:FOLDER (shared by the users of its group), redis://… or
     /// rediss://…; a URL with a password belongs in PAN123_TOKEN_STORE. One that is down is tried for most of the timeout
     /// [default: file, or PAN123_TOKEN_STORE]
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) store: Option<String>,
 
     /// Go on without a store that is misconfigured, with a warning: each run then takes a token of its own

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{NonEmptyStringValueParser, RangedU64ValueParser};
 use clap::{Args, ValueEnum};
 use pan123_emulator::Fault;
 
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     pub(crate) upload_listen: Option<SocketAddr>,
 
     /// The name by which clients reach it, such as the name of its container [default: the address listened on]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) host: Option<String>,
 
     /// Speak https only, and write the certificate to trust into this file

@@ -150,6 +150,43 @@ fn a_bad_command_line_is_one_line_and_64() {
 }
 
 #[test]
+fn an_empty_value_is_no_default_and_stands_before_no_variable() {
+    for (arguments, option) in [
+        (&["get", "--client-id", ""][..], "--client-id"),
+        (&["get", "--client-secret-file", ""], "--client-secret-file"),
+        (&["get", "--base-url", ""], "--base-url"),
+        (&["get", "--base-url="], "--base-url"),
+        (&["get", "--store", ""], "--store"),
+        (&["get", "--ca-file", ""], "--ca-file"),
+        (&["get", "--store-ca-file", ""], "--store-ca-file"),
+        (&["get", "--timeout", ""], "--timeout"),
+        (&["api", "/x", "--base-url", ""], "--base-url"),
+        (&["api", "/x", "--data", ""], "--data"),
+        (&["status", "--store", ""], "--store"),
+        (&["reject", "--store", ""], "--store"),
+        (&["emulate", "--listen", ""], "--listen"),
+        (&["emulate", "--upload-listen", ""], "--upload-listen"),
+        (&["emulate", "--host", ""], "--host"),
+        (&["emulate", "--tls", ""], "--tls"),
+        (&["emulate", "--client", ""], "--client"),
+        (&["emulate", "--clients-file", ""], "--clients-file"),
+    ] {
+        let said = run(with_credentials(arguments)
+            // Where it would go, if an empty option were none.
+            .env("PAN123_BASE_URL", "http://127.0.0.1:1")
+            .env("PAN123_CA_FILE", "/no/such/file"));
+        assert_eq!(said.exit, 64, "{arguments:?}: {}", said.stderr);
+        let named = format!("value for '{option} <");
+        let missing = format!("a value is missing for '{option} <");
+        let line = said.one_line();
+        assert!(
+            line.contains(&named) || line.starts_with(&missing),
+            "{arguments:?}: {line}"
+        );
+    }
+}
+
+#[test]
 fn a_secret_as_an_argument_is_refused_and_not_repeated() {
     let said = run(&mut command(&["get", &format!("--client-secret={SECRET}")]));
     assert_eq!(said.exit, 64);
