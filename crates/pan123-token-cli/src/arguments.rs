@@ -31,8 +31,8 @@ use crate::api::{Data, Target};
                     pan123-token get --emulate\n\
                   \n\
                   Exit codes: 0 done, 1 nothing stored that can be used (status), 64 usage, 69 unavailable, 70 internal error, \
-                  74 can't write or reach the store, 75 rate limited, 76 not an answer of the API, 77 refused; 130 and 143 after \
-                  SIGINT and SIGTERM."
+                  74 can't write or reach the store, 75 rate limited, 76 not an answer of the API, 77 refused; 129, 130 and 143 \
+                  after SIGHUP, SIGINT and SIGTERM."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -15,7 +15,7 @@ use self::arguments::Order;
 use self::clients::Client;
 use crate::arguments::Get;
 use crate::failure::Failure;
-use crate::signals::{Signals, Stop};
+use crate::signals::{Signal, Signals, Stop};
 use crate::tokens::Tokens;
 use crate::warnings::Warnings;
 use crate::{get, output};
@@ -23,7 +23,8 @@ use crate::{get, output};
 /// Runs until a signal asks it to end.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Before anything else, so that no signal is lost.
-    let mut signals = Signals::install().map_err(|error| Failure::listen(&error))?;
+    let ends = [Signal::Terminate, Signal::Interrupt];
+    let mut signals = Signals::install(&ends).map_err(|error| Failure::listen(&error))?;
     let clients = clients::of(arguments)?;
     let emulator = start(arguments, &clients).map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => Failure::usage(error),

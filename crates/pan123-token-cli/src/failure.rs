@@ -11,7 +11,7 @@
 //! | 75 | rate limited: try later |
 //! | 76 | the answer was not the API's, or unusable |
 //! | 77 | the API refused (any other code) |
-//! | 130, 143 | ended by SIGINT or SIGTERM |
+//! | 129, 130, 143 | ended by SIGHUP, SIGINT or SIGTERM |
 
 use std::fmt::Display;
 use std::io;

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: what ends `emulate`, and ends the other commands in good order.
+//! SIGTERM and SIGINT, which end `emulate`; they and SIGHUP end the other commands in good order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,25 +6,24 @@ use std::{io, process, thread};
 
 use crate::output;
 
-/// Both signals, from their installation on. Without a handler, a process that is PID 1 (a container's command) would
+/// Some of the signals, from their installation on. Without a handler, a process that is PID 1 (a container's command) would
 /// ignore them.
 #[cfg(unix)]
 pub(crate) struct Signals(signal_hook::iterator::Signals);
 
 #[cfg(unix)]
 impl Signals {
-    pub(crate) fn install() -> io::Result<Self> {
-        use signal_hook::consts::{SIGINT, SIGTERM};
-        signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map(Self)
+    pub(crate) fn install(signals: &[Signal]) -> io::Result<Self> {
+        let numbers = signals.iter().map(|signal| signal.number());
+        signal_hook::iterator::Signals::new(numbers).map(Self)
     }
 
     /// Until one of them comes, or has come.
     pub(crate) fn wait(&mut self) -> Signal {
-        let number = self.0.forever().next().unwrap_or_default();
-        if number == signal_hook::consts::SIGINT {
-            Signal::Interrupt
-        } else {
-            Signal::Terminate
+        match self.0.forever().next() {
+            Some(signal_hook::consts::SIGINT) => Signal::Interrupt,
+            Some(signal_hook::consts::SIGHUP) => Signal::HangUp,
+            _ => Signal::Terminate,
         }
     }
 }
@@ -36,7 +35,7 @@ pub(crate) struct Signals;
 #[cfg(not(unix))]
 impl Signals {
     #[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
-    pub(crate) fn install() -> io::Result<Self> {
+    pub(crate) fn install(_: &[Signal]) -> io::Result<Self> {
         Ok(Self)
     }
 
@@ -49,15 +48,25 @@ impl Signals {
 }
 
 #[derive(Clone, Copy)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "there are no signals"))]
 pub(crate) enum Signal {
+    HangUp,
     Interrupt,
     Terminate,
 }
 
 impl Signal {
+    #[cfg(unix)]
+    fn number(self) -> i32 {
+        match self {
+            Self::HangUp => signal_hook::consts::SIGHUP,
+            Self::Interrupt => signal_hook::consts::SIGINT,
+            Self::Terminate => signal_hook::consts::SIGTERM,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
+            Self::HangUp => "SIGHUP",
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
         }
@@ -66,10 +75,27 @@ impl Signal {
     /// As a shell reports a process that the signal has killed.
     fn exit_code(self) -> i32 {
         match self {
+            Self::HangUp => 129,
             Self::Interrupt => 130,
             Self::Terminate => 143,
         }
     }
+}
+
+/// Whether SIGHUP ends the process, and not nohup's, which ignores it from the start. Only Linux says so without `unsafe`;
+/// where it isn't known, the system's default stays.
+#[cfg(unix)]
+fn hang_up_ends_it() -> bool {
+    // A mask, in which the first bit is of signal 1: SIGHUP.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 0)
+}
+
+#[cfg(not(unix))]
+fn hang_up_ends_it() -> bool {
+    false
 }
 
 /// Whether the command is to end. Clones are the same.
@@ -83,24 +109,26 @@ struct Inner {
 }
 
 impl Stop {
-    /// From now on, the first of the signals has what is under way finished, and then ends the process; a second one
-    /// ends it at once. Where no handler can be installed, the system's default stays.
+    /// From now on, the first of the signals has what is under way finished, and then ends the process; a second SIGTERM or
+    /// SIGINT ends it at once. A second SIGHUP doesn't: where a terminal is closed, the shell sends one, and the kernel
+    /// another when the shell has ended. Where no handler can be installed, the system's default stays.
     pub(crate) fn at_signals() -> Self {
         let stop = Self::default();
+        let mut ends = vec![Signal::Interrupt, Signal::Terminate];
         #[cfg(unix)]
-        for signal in [Signal::Interrupt, Signal::Terminate] {
-            let number = match signal {
-                Signal::Interrupt => signal_hook::consts::SIGINT,
-                Signal::Terminate => signal_hook::consts::SIGTERM,
-            };
+        for signal in &ends {
             let (asked, exit_code) = (Arc::clone(&stop.0.asked), signal.exit_code());
             // Does nothing until the first one was taken up.
+            let number = signal.number();
             let _ = signal_hook::flag::register_conditional_shutdown(number, exit_code, asked);
         }
-        if let Ok(mut signals) = Signals::install() {
+        if hang_up_ends_it() {
+            ends.push(Signal::HangUp);
+        }
+        if let Ok(mut signals) = Signals::install(&ends) {
             let stop = stop.clone();
             let waits = thread::Builder::new().name("signals".to_owned());
-            // Without the thread the process would be deaf to both signals; then no exchange could have a thread either.
+            // Without the thread the process would be deaf to the signals; then no exchange could have a thread either.
             let _ = waits.spawn(move || stop.end(signals.wait()));
         }
         stop

@@ -1,4 +1,4 @@
-//! SIGTERM, SIGINT and SIGKILL while a token is fetched, and the runs that come after.
+//! SIGTERM, SIGINT, SIGHUP and SIGKILL while a token is fetched, and the runs that come after.
 #![cfg(unix)]
 
 use std::process::{Child, Command};
@@ -47,7 +47,10 @@ impl Scene {
 
     /// One whose request has come.
     fn fetching(&self, arguments: &[&str]) -> Child {
-        let child = self.get(arguments).spawn().unwrap();
+        self.once_asked(self.get(arguments).spawn().unwrap())
+    }
+
+    fn once_asked(&self, child: Child) -> Child {
         let begun = Instant::now();
         while self.emulator.token_requests() == 0 {
             assert!(begun.elapsed() < Duration::from_secs(10));
@@ -86,17 +89,69 @@ fn a_signal_lets_an_exchange_end_and_be_saved() {
     }
 }
 
+/// As where a terminal is closed: the shell sends one, and the kernel another when the shell has ended.
+#[cfg(target_os = "linux")]
+#[test]
+fn hangups_let_an_exchange_end_and_be_saved() {
+    for (arguments, count) in [(&[][..], 1), (&["--format", "header"], 2)] {
+        let scene = Scene::new(&format!("hangup-{count}"), None, SECOND);
+        let get = scene.fetching(arguments);
+        for _ in 0..count {
+            kill(get.id(), "HUP");
+            thread::sleep(Duration::from_millis(200));
+        }
+        let get = ended(get);
+        assert_eq!((get.exit, &*get.stdout), (129, ""), "{}", get.stderr);
+        assert_eq!(get.one_line(), "ended by SIGHUP");
+        let next = run(&mut scene.get(&[]));
+        assert_eq!((next.exit, &*next.stderr), (0, ""));
+        assert_eq!(scene.emulator.token_requests(), 1);
+    }
+}
+
+/// As under nohup.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hangup_that_is_ignored_at_the_start_stays_ignored() {
+    let scene = Scene::new("nohup", None, SECOND);
+    let plain = scene.get(&[]);
+    let mut nohup = Command::new("sh");
+    nohup
+        .args(["-c", "trap '' HUP; exec \"$0\" get"])
+        .arg(plain.get_program())
+        .env_clear()
+        .envs(
+            plain
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let get = scene.once_asked(nohup.spawn().unwrap());
+    kill(get.id(), "HUP");
+    let get = ended(get);
+    assert_eq!((get.exit, &*get.stderr), (0, ""));
+    assert_eq!(get.stdout, run(&mut scene.get(&[])).stdout);
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let scene = Scene::new("second-signal", None, 20 * SECOND);
-    let get = scene.fetching(&[]);
-    let begun = Instant::now();
-    kill(get.id(), "TERM");
-    thread::sleep(Duration::from_millis(300));
-    kill(get.id(), "INT");
-    let get = ended(get);
-    assert_eq!((get.exit, &*get.stdout), (130, ""));
-    assert!(begun.elapsed() < 10 * SECOND);
+    let mut pairs = vec![("TERM", "INT", 130)];
+    if cfg!(target_os = "linux") {
+        pairs.push(("HUP", "TERM", 143));
+    }
+    for (first, second, exit) in pairs {
+        let scene = Scene::new(&format!("second-{second}"), None, 20 * SECOND);
+        let get = scene.fetching(&[]);
+        let begun = Instant::now();
+        kill(get.id(), first);
+        thread::sleep(Duration::from_millis(300));
+        kill(get.id(), second);
+        let get = ended(get);
+        assert_eq!((get.exit, &*get.stdout), (exit, ""));
+        assert!(begun.elapsed() < 10 * SECOND);
+    }
 }
 
 #[test]
