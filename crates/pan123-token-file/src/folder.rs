@@ -26,14 +26,16 @@ pub(crate) struct Folder {
 impl Folder {
     /// In the user's state directory.
     pub(crate) fn of_user() -> Result<Self, StoreError> {
-        let user = etcetera::choose_base_strategy().map_err(|_| {
+        let user = etcetera::choose_base_strategy().ok();
+        // Windows has no such directory; its strategy's cache is the local application data, which isn't cleared.
+        let state = user.map(|user| user.state_dir().unwrap_or_else(|| user.cache_dir()));
+        // Below a relative home, each working directory would have tokens of its own.
+        let state = state.filter(|state| state.is_absolute()).ok_or_else(|| {
             StoreError::misconfigured(format_args!(
-                "there is no home directory: set {}, or give the store a folder to keep tokens in",
+                "there is no home directory: set {} to an absolute path, or give the store a folder to keep tokens in",
                 system::HOME
             ))
         })?;
-        // Windows has no such directory; its strategy's cache is the local application data, which isn't cleared.
-        let state = user.state_dir().unwrap_or_else(|| user.cache_dir());
         Ok(Self {
             is_default: true,
             ..Self::at(state.join(NAME))

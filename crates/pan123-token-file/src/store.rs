@@ -53,7 +53,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// When the user has no home directory.
+    /// When the user has no home directory: a relative path in `HOME` is none.
     pub fn new() -> Result<Self, StoreError> {
         Folder::of_user().map(Self::on)
     }

@@ -26,6 +26,24 @@ fn the_default_folder_is_in_the_users_state_directory() {
             "/home/me/.local/state/pan123-token"
         );
     }
+    assert_eq!(
+        folder_with([("HOME", "relative/home"), ("XDG_STATE_HOME", "/state")]),
+        "/state/pan123-token"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_relative_home_is_none() {
+    for state in ["", "relative/state"] {
+        let mut command = command("store-at-home");
+        let environment = [("HOME", "relative/home"), ("XDG_STATE_HOME", state)];
+        assert_eq!(
+            Process::start(command.envs(environment)).answer(),
+            "misconfigured: there is no home directory: set HOME or XDG_STATE_HOME to an absolute path, or give the store a \
+             folder to keep tokens in"
+        );
+    }
 }
 
 #[test]

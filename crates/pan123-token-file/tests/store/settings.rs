@@ -190,8 +190,8 @@ fn a_user_without_a_home_is_misconfigured() {
     let answer = Process::start(command.env_remove("HOME")).answer();
     assert_eq!(
         answer,
-        "misconfigured: there is no home directory: set HOME or XDG_STATE_HOME, or give the store a folder to keep \
-         tokens in"
+        "misconfigured: there is no home directory: set HOME or XDG_STATE_HOME to an absolute path, or give the store a \
+         folder to keep tokens in"
     );
 }
 
