@@ -56,7 +56,7 @@ Examples:
         override_usage = "pan123-token api [OPTIONS] [METHOD] PATH",
         after_help = "\
 The exit code is 0 where the code in the body is 0, 75 for 429, 69 for HTTP 408 and 5xx, 76 where the body is no answer of
-the API, and 77 for any other code.
+the API or has more than 64 MiB, and 77 for any other code.
 
 Examples:
   pan123-token api /api/v1/user/info

@@ -46,6 +46,15 @@ impl Failure {
         Self::new(77, "refused", line)
     }
 
+    /// Of a reply to an API call that is printed and not judged.
+    pub(crate) fn too_large() -> Self {
+        Self::new(
+            76,
+            "too_large",
+            "the reply has more than 64 MiB: all of it was printed, and its code was not looked at",
+        )
+    }
+
     /// Of a reply to an API call that is no success.
     pub(crate) fn reply(error: ResponseError) -> Self {
         let refused = error.kind() == ErrorKind::Refused;

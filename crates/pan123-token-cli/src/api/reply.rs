@@ -5,13 +5,13 @@ use std::io::{self, BufReader, Read, Write};
 
 use pan123_token_ureq::http::{Method, Response, StatusCode};
 use pan123_token_ureq::ureq::Body;
-use pan123_token_ureq::{AccessToken, GetAccessToken};
+use pan123_token_ureq::{AccessToken, GetAccessToken, ResponseError};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 
-/// Of a longer body the rest is printed, and isn't looked at.
+/// A longer body is printed whole, and isn't judged: what stands behind this isn't looked at.
 const MAX_ENVELOPE: u64 = 64 << 20;
 /// What a page of HTML begins with, say.
 const MAX_START: usize = 256;
@@ -54,10 +54,14 @@ pub(super) fn print(
             .to_json(token)
             .unwrap_or_else(|| hidden(&start, token)),
     );
+    // A status may say enough.
+    let by_status = || operation.parse_broken_off(&judged);
     if let Err(error) = read {
-        // A status may say enough.
-        let by_status = operation.parse_broken_off(&judged);
-        return Err(by_status.map_or_else(|| Failure::no_reply(&error), Failure::reply));
+        return Err(by_status().map_or_else(|| Failure::no_reply(&error), Failure::reply));
+    }
+    if envelope.cut {
+        let by_status = by_status().filter(ResponseError::is_retryable);
+        return Err(by_status.map_or_else(Failure::too_large, Failure::reply));
     }
     match operation.parse_response(&judged) {
         Err(error) => Err(Failure::reply(error)),
@@ -100,6 +104,8 @@ impl<R: Read> Read for Printing<R> {
 struct Envelope {
     members: Vec<(&'static str, Box<RawValue>)>,
     whole: bool,
+    /// It goes on behind the part that was looked at.
+    cut: bool,
 }
 
 impl Envelope {
@@ -112,12 +118,15 @@ impl Envelope {
         let parsed = (&mut *self)
             .deserialize(&mut json)
             .and_then(|()| json.end());
-        match parsed {
-            Ok(()) => self.whole = true,
+        let (is_json, at_end) = match parsed {
+            Ok(()) => (true, true),
             Err(error) if error.is_io() => return Err(error.into()),
-            Err(_) => {}
-        }
-        io::copy(body, &mut io::sink()).map(drop)
+            Err(error) => (false, error.is_eof()),
+        };
+        let rest = io::copy(body, &mut io::sink())?;
+        self.cut = at_end && rest > 0;
+        self.whole = is_json && !self.cut;
+        Ok(())
     }
 
     /// Code 0, once.

@@ -228,6 +228,39 @@ fn a_large_body_is_whole_and_its_code_counts() {
     assert_eq!(reply["data"].as_str().unwrap().len(), 5 << 20);
 }
 
+#[test]
+fn a_body_of_more_than_64_mib_is_whole_and_is_not_judged() {
+    let long = |start: &str| format!("{start}{}", " ".repeat((64 << 20) - start.len() + 1));
+    for (status, start, exit, says) in [
+        (
+            200,
+            r#"{"code":0}"#,
+            76,
+            "the reply has more than 64 MiB: all of it was printed, and its code was not looked at",
+        ),
+        (
+            200,
+            r#"{"code":0,"data":"#,
+            76,
+            "its code was not looked at",
+        ),
+        (503, "{", 69, "unavailable (HTTP 503"),
+        (200, "<html>", 76, "no JSON"),
+    ] {
+        let body = long(start);
+        let emulator = Emulator::builder()
+            .route("/x", move |_| {
+                ApiReply::raw(status, Vec::new(), body.clone())
+            })
+            .start()
+            .unwrap();
+        let said = Scene::with("api-larger", emulator).run(&["api", "/x"]);
+        assert_eq!(said.exit, exit, "{start}: {}", said.stderr);
+        assert_eq!(said.stdout.len(), (64 << 20) + 1, "{start}");
+        assert!(said.stderr.contains(says), "{start}: {}", said.stderr);
+    }
+}
+
 const TOKEN: &[u8] = b"HTTP/1.1 200 OK\r\ndate: Sun, 23 Feb 2025 07:48:37 GMT\r\n\r\n\
     {\"code\":0,\"data\":{\"accessToken\":\"a.b.c\",\"expiredAt\":\"2025-03-23T15:48:37+08:00\"}}";
 
