@@ -47,8 +47,13 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a failed `accept`: the process is out of files, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Listens on an address, with room for many clients that connect at once.
+/// Listens on an address, with room for many clients that connect at once. An error names the address: there are two.
 pub(crate) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+    listener(addr)
+        .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {addr}: {error}")))
+}
+
+fn listener(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     // As the standard library has it: a port is free again at once. On Windows it would mean a shared port.
     #[cfg(unix)]
