@@ -2,8 +2,8 @@
 
 use std::error::Error as _;
 
-use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -64,7 +64,15 @@ fn usage_line(error: &clap::Error) -> String {
         }
         _ => first_paragraph(&error.render().to_string()),
     };
-    format!("{line}; see pan123-token --help")
+    format!("{line}; see pan123-token {}--help", command_given())
+}
+
+/// The command whose help lists the options that were meant, and a space.
+fn command_given() -> String {
+    let given = std::env::args_os().nth(1).unwrap_or_default();
+    let all = Arguments::command();
+    let command = all.get_subcommands().find(|it| given == it.get_name());
+    command.map_or_else(String::new, |it| format!("{} ", it.get_name()))
 }
 
 fn unknown_option(error: &clap::Error, given: &str) -> String {

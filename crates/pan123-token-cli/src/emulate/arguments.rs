@@ -124,5 +124,5 @@ fn parse_lifetime(text: &str) -> Result<Duration, &'static str> {
 
 fn parse_fault(text: &str) -> Result<Fault, &'static str> {
     text.parse()
-        .map_err(|_| "no such fault; they are listed by pan123-token emulate --help")
+        .map_err(|_| "no such fault; its help lists them")
 }

@@ -7,12 +7,15 @@ use super::{SECRET, command, file, run, run_with_stdin, with_credentials};
 fn a_bad_command_line_is_one_line_and_64() {
     for (arguments, says) in [
         (&[][..], "no command given"),
-        (&["frobnicate"], "no such command; see"),
+        (&["frobnicate"], "no such command; see pan123-token --help"),
         (
             &["gett"],
             "no such command: 'gett' (did you mean 'get'?); see",
         ),
-        (&["get", "--nope"], "unexpected argument '--nope'; see"),
+        (
+            &["get", "--nope"],
+            "unexpected argument '--nope'; see pan123-token get --help",
+        ),
         (
             &["get", "--clientid", "x"],
             "unexpected argument '--clientid' (did you mean '--client-id'?); see",
@@ -135,7 +138,10 @@ fn a_bad_command_line_is_one_line_and_64() {
             "a length of time above zero",
         ),
         (&["emulate", "--max-tokens", "0"], "0 is not in 1..=1000"),
-        (&["emulate", "--fault", "nonsense"], "no such fault"),
+        (
+            &["emulate", "--fault", "nonsense"],
+            "no such fault; its help lists them; see pan123-token emulate --help",
+        ),
         (&["emulate", "--rate", "-1"], "unexpected argument"),
         (&["get", "line\nbreak\u{1b}[31m"], "unexpected argument"),
     ] {
