@@ -79,7 +79,7 @@ impl Whole {
                 "lease",
                 &format!(
                     "a process has it, and fetches, for {} at the most",
-                    rough(wait)
+                    rough(seconds(wait))
                 ),
             ),
             Some(LeaseRecord::CoolingDown(wait)) => line(
@@ -88,7 +88,7 @@ impl Whole {
                 &format!(
                     "no process may fetch until {} (in {})",
                     self.date_after(wait),
-                    rough(wait)
+                    rough(seconds(wait))
                 ),
             ),
             None => {}
@@ -145,8 +145,7 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 /// As much of it as anyone reads.
-fn rough(duration: Duration) -> String {
-    let seconds = seconds(duration);
+fn rough(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
