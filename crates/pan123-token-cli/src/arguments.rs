@@ -186,19 +186,29 @@ pub(crate) struct Place {
     #[arg(long, value_name = "STORE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) store: Option<String>,
 
-    /// Go on without a store that is misconfigured, with a warning: each run then takes a token of its own
+    /// Go on without a store that is misconfigured, with a warning: each run then takes a token of its own. Has no effect on
+    /// status and reject, which are about the store
     #[arg(long)]
     pub(crate) store_optional: bool,
 
-    /// How long all of it may take, in seconds
+    /// How long the wait for a token may take, in seconds; the call of api may then take as long again, and a call to the store
+    /// a tenth of it. What comes on stdin is waited for without a limit
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
-    /// For the platform, trust the certificates in this file, and no others [default: PAN123_CA_FILE, or Mozilla's]
+    /// For the platform, trust the certificates in this file, and no others
+    #[cfg_attr(
+        feature = "platform-verifier",
+        doc = "[default: PAN123_CA_FILE, or those that the system trusts]"
+    )]
+    #[cfg_attr(
+        not(feature = "platform-verifier"),
+        doc = "[default: PAN123_CA_FILE, or Mozilla's]"
+    )]
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// The same for the store [default: PAN123_STORE_CA_FILE, or Mozilla's]
+    /// The same for the store [default: PAN123_STORE_CA_FILE, or Mozilla's, whatever the system trusts]
     #[arg(long, value_name = "PEM")]
     pub(crate) store_ca_file: Option<PathBuf>,
 }

@@ -407,6 +407,30 @@ fn completions_and_the_manual_page_know_each_command_and_option() {
     assert!(said.stdout.contains(r"\-\-store\-ca\-file"));
 }
 
+#[test]
+fn help_and_the_manual_page_say_what_is_trusted_and_what_is_bounded() {
+    let trusted = if cfg!(feature = "platform-verifier") {
+        "[default: PAN123_CA_FILE, or those that the system trusts]"
+    } else {
+        "[default: PAN123_CA_FILE, or Mozilla's]"
+    };
+    for arguments in [&["get", "--help"][..], &["man"]] {
+        let said = run(&mut command(arguments)).stdout;
+        // As one line, and without the marks of roff.
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = said.replace(r"\-", "-").replace(r"\*(Aq", "'");
+        for says in [
+            trusted,
+            "[default: PAN123_STORE_CA_FILE, or Mozilla's, whatever the system trusts]",
+            "How long the wait for a token may take, in seconds; the call of api may then take as long again",
+            "What comes on stdin is waited for without a limit",
+            "Has no effect on status and reject",
+        ] {
+            assert!(said.contains(says), "{says}: {said}");
+        }
+    }
+}
+
 /// As bash calls them at a tab.
 #[cfg(unix)]
 #[test]
