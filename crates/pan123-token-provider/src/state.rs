@@ -38,7 +38,7 @@ pub(crate) enum FirstToken {
     Had,
 }
 
-/// Which stores a call is under way to, in time or not. One that hangs keeps nobody from the other.
+/// Which stores a call is under way to, in time or not. One that hangs doesn't stop calls to the other.
 #[derive(Default)]
 pub(crate) struct StoreCalls {
     shared: bool,

@@ -187,6 +187,13 @@ impl Scenario {
         self
     }
 
+    /// The same with a store of each host beside the one that all share.
+    #[must_use]
+    pub fn with_fallback(mut self) -> Self {
+        self.fallback = self.sharing == Sharing::Redis;
+        self
+    }
+
     /// Without anything that goes wrong.
     pub(crate) fn calm(
         seed: u64,

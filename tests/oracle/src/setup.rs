@@ -143,7 +143,8 @@ impl World {
         let shares = self.processes[number].store.is_some();
         let mut judged = if let Some(given) = &self.scenario.hosts[host].provided {
             self.processes[number].crew = Crew::new(seed.is_multiple_of(2));
-            Judged::over(Provided::new(given.clone(), shares, seed), policy, shares)
+            let provided = Provided::new(given.clone(), shares, self.scenario.fallback, seed);
+            Judged::over(provided, policy, shares)
         } else {
             let mut cache = TokenCache::new(policy.clone(), seed).unwrap();
             if shares {

@@ -39,7 +39,7 @@ impl World {
 
     /// The step reaches the store. Its process may have died since.
     pub(crate) fn step_arrives(&mut self, process: usize, life: u32, asked: Asked) {
-        let at_host = tier(&asked.step) == Tier::Host;
+        let at_host = asked.step.tier() == Tier::Host;
         let condition = if at_host {
             Condition::Well
         } else {
@@ -51,8 +51,8 @@ impl World {
         if faulty && self.random.chance(self.scenario.store.slow) {
             let timeout = self.policy(process).store_timeout;
             back = self.random.between(timeout, timeout * 20);
-            // A provider waits for it before it asks again.
-            let blocked = if self.is_provided(process) {
+            // A provider waits for it before it asks again, unless it has another store to ask.
+            let blocked = if self.is_provided(process) && !self.scenario.fallback {
                 back
             } else {
                 timeout
@@ -118,7 +118,7 @@ impl World {
             condition,
             now: self.now,
         };
-        if tier(step) == Tier::Host {
+        if step.tier() == Tier::Host {
             let host = self.processes[process].host;
             return self.fallbacks[host].answer(step, caller);
         }
@@ -196,15 +196,6 @@ impl World {
             return Ok(());
         }
         self.drive(process)
-    }
-}
-
-fn tier(step: &StoreStep) -> Tier {
-    match step {
-        StoreStep::Load(step) => step.call().tier,
-        StoreStep::Lease(step) => step.call().tier,
-        StoreStep::Save(step) => step.call().tier,
-        StoreStep::Release(step) => step.call().tier,
     }
 }
 

@@ -15,6 +15,7 @@ Simulates the token's life over virtual time and checks its rules after each ste
   simulate [--seeds FROM..TO] [--keep-going]     runs these seeds (default 0..1000)
       simulate --seeds FROM..TO --until NAME,…   goes on until a seed breaks one of these rules
       simulate --provider …                      the same with providers, not the machine alone
+      simulate --fallback …                      the same with a store of each host beside the shared one
   simulate --seed N [--trace [LINES]]            runs one, and shows its last lines
   simulate --figures [--fleets 1,3,10] [--rows]  what life costs, as Markdown (default 1,3,10,100,1000)
       simulate --figures --rows                  the rows of the fleet's law alone
@@ -32,13 +33,17 @@ fn main() -> ExitCode {
         let lines = value("--trace").and_then(|lines| lines.parse().ok());
         has("--trace").then(|| lines.unwrap_or(60))
     };
+    let kind = Kind {
+        provider: has("--provider"),
+        fallback: has("--fallback"),
+    };
     if has("--help") {
         print!("{HELP}");
         return ExitCode::SUCCESS;
     }
     if let Some(seed) = value("--seed") {
         return match seed.parse() {
-            Ok(seed) => show(scenario_of(seed, has("--provider")), lines()),
+            Ok(seed) => show(kind.scenario_of(seed), lines()),
             Err(_) => usage(),
         };
     }
@@ -65,7 +70,7 @@ fn main() -> ExitCode {
         return usage();
     };
     let how = How {
-        provider: has("--provider"),
+        kind,
         keep_going: has("--keep-going"),
         until: value("--until"),
     };
@@ -74,16 +79,26 @@ fn main() -> ExitCode {
 
 /// How seeds are run.
 struct How {
-    provider: bool,
+    kind: Kind,
     keep_going: bool,
     until: Option<String>,
 }
 
-fn scenario_of(seed: u64, provider: bool) -> Scenario {
-    let scenario = Scenario::of(seed);
-    if provider {
-        scenario.with_providers()
-    } else {
+/// What is made of a seed's scenario.
+struct Kind {
+    provider: bool,
+    fallback: bool,
+}
+
+impl Kind {
+    fn scenario_of(&self, seed: u64) -> Scenario {
+        let mut scenario = Scenario::of(seed);
+        if self.provider {
+            scenario = scenario.with_providers();
+        }
+        if self.fallback {
+            scenario = scenario.with_fallback();
+        }
         scenario
     }
 }
@@ -153,7 +168,7 @@ fn work(found: &Found, to: u64, how: &How) {
         if seed >= to {
             return;
         }
-        let outcome = run_seed(seed, &scenario_of(seed, how.provider));
+        let outcome = run_seed(seed, &how.kind.scenario_of(seed));
         found
             .steps
             .fetch_add(outcome.tally.steps, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use pan123_token_cache::Moment;
+use pan123_token_cache::{Moment, Tier};
 use pan123_token_provider::{Caller, Flush, Job};
 
 use crate::clock::At;
@@ -50,7 +50,7 @@ pub(super) struct Working {
 pub(super) enum Doing {
     /// With where it stands among the world's exchanges.
     Exchange(u64, usize),
-    Call(u64),
+    Call(u64, Tier),
 }
 
 /// What a flush is woken as.
@@ -77,7 +77,7 @@ impl Crew {
     /// The job that this exchange or call is of.
     pub(super) fn job_at(&self, number: u64) -> Option<u64> {
         let is_at = |working: &Working| match working.at {
-            Some(Doing::Exchange(it, _) | Doing::Call(it)) => it == number,
+            Some(Doing::Exchange(it, _) | Doing::Call(it, _)) => it == number,
             None => false,
         };
         let mut jobs = self.jobs.iter();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pan123_token_cache::Tier;
 use pan123_token_provider::{Job, Place, Wanted};
 
 use super::crew::{Doing, Working};
@@ -114,8 +115,9 @@ impl World {
             }
             Some(Drawn::Store(asked)) => {
                 self.note(asked.step.name());
-                self.one_call(process)?;
-                working.at = Some(Doing::Call(asked.number));
+                let tier = asked.step.tier();
+                self.one_call(process, tier)?;
+                working.at = Some(Doing::Call(asked.number, tier));
                 self.processes[process].crew.jobs.insert(id, working);
                 self.events(process)?;
                 self.send_step(process, asked);
@@ -146,12 +148,12 @@ impl World {
         })
     }
 
-    /// Rule 2: and one call to the store, in time or not.
-    fn one_call(&self, process: usize) -> Check {
+    /// Rule 2: and one call to each store, in time or not.
+    fn one_call(&self, process: usize, store: Tier) -> Check {
         let mut jobs = self.processes[process].crew.jobs.values();
-        let beside = jobs.any(|working| matches!(working.at, Some(Doing::Call(_))));
+        let beside = jobs.any(|it| matches!(it.at, Some(Doing::Call(_, tier)) if tier == store));
         ensure(!beside, 2, "one-call-at-a-time", || {
-            "a call to the store began beside another".to_owned()
+            "a call to a store began beside another".to_owned()
         })
     }
 

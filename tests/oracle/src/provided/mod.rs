@@ -39,13 +39,14 @@ impl Clock for Hands {
 }
 
 impl Provided {
-    pub(crate) fn new(policy: RenewalPolicy, sharing: bool, seed: u64) -> Self {
+    pub(crate) fn new(policy: RenewalPolicy, sharing: bool, fallback: bool, seed: u64) -> Self {
         let credentials = Credentials::new("client", "a-secret-that-is-never-shown").unwrap();
         let (clock, heard) = (Hands::default(), Arc::<Mutex<Vec<Event>>>::default());
         let listener = Arc::clone(&heard);
         let provider = Settings::new(credentials, clock.clone())
             .policy(policy)
             .sharing(sharing)
+            .fallback(fallback)
             .seed(seed)
             .on_event(move |event| listener.lock().unwrap().push(event.clone()))
             .build()
