@@ -35,7 +35,7 @@ pub(crate) struct Life {
     pub(crate) lifetime: Duration,
     /// When the platform issued it, by the platform's clock where that is known.
     pub(crate) issued_at: OffsetDateTime,
-    /// The wall clock of the host that asked for it, as it sent the request.
+    /// When the request was sent, by this host's wall clock.
     pub(crate) sent_at: Duration,
     /// How many consecutive forced renewals led to it.
     pub(crate) forced: u32,

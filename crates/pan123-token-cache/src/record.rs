@@ -43,7 +43,7 @@ use time::format_description::well_known::Rfc3339;
 /// | `expiresAt` | RFC 3339, UTC |
 /// | `issuedAt` | RFC 3339, UTC: the server's clock as it answered, or else the wall clock at sending |
 /// | `lifetimeMs` | milliseconds from the sending of the request to the expiry |
-/// | `sentAtMs` | the wall clock of the host that asked, as it sent the request, in milliseconds since 1970 |
+/// | `sentAtMs` | when the request was sent, by the wall clock of the host that wrote this, in milliseconds since 1970 |
 /// | `forced` | how many consecutive renewals were forced by rejections |
 /// | `suspect` | whether an API call was refused with this token |
 /// | `maybeIssued` | optional, 0 where it is missing: how many attempts to replace this token may have cost a token |

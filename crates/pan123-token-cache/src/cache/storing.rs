@@ -191,7 +191,9 @@ impl TokenCache {
     /// A stored token, as this cache would hold it.
     fn held_of_record(&self, stored: Stored, asked: Moment) -> Held {
         let left = stored.left_at(asked);
+        let by_its_own_clock = stored.left.is_some();
         let record = stored.record;
+        let age = record.lifetime.saturating_sub(left);
         let suspicion = if record.suspect {
             // A cache doesn't adopt what it rejected.
             Suspicion::RejectedElsewhere
@@ -201,10 +203,15 @@ impl TokenCache {
         let life = Life {
             since: asked,
             left,
-            age: record.lifetime.saturating_sub(left),
+            age,
             lifetime: record.lifetime,
             issued_at: record.issued_at,
-            sent_at: record.sent_at,
+            // Another host's clock may have said that. A copy in this host's file is read by this one.
+            sent_at: if by_its_own_clock {
+                asked.wall.saturating_sub(age)
+            } else {
+                record.sent_at
+            },
             forced: record.forced,
             suspicion,
             maybe_issued: record.maybe_issued,

@@ -61,6 +61,20 @@ fn while_the_shared_store_works_the_other_gets_one_copy_of_the_token() {
     assert_eq!(third.served().as_deref(), Some("a"));
 }
 
+/// A file can't tell how old a token is: who loads it reckons from the sending, by its own clock.
+#[test]
+fn the_copy_of_another_hosts_token_says_when_it_was_sent_by_this_hosts_clock() {
+    let scene = Scene::new();
+    // It was asked for a minute ago, by a host whose clock is ten minutes ahead.
+    let mut record = record("a", START.wall, 30 * DAY);
+    record.sent_at = START.wall + 9 * MINUTE;
+    scene.shared.put(&record, 30 * DAY - MINUTE);
+    let mut host = scene.process(1);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    let copy = scene.local.stored().unwrap();
+    assert_eq!(copy.sent_at, START.wall - MINUTE);
+}
+
 #[test]
 fn of_two_processes_that_start_in_an_outage_one_fetches() {
     let scene = Scene::with_shared_store_down();
