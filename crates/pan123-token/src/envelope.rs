@@ -199,13 +199,13 @@ impl<'a> Object<'a> {
         if self.access_token.0.is_some() {
             return None;
         }
-        let expired_at = data.expired_at.text().filter(may_be_token)?;
+        let expired_at = data.expired_at.text().filter(|it| may_be_token(it))?;
         Some([data.access_token.text()?, expired_at])
     }
 }
 
 /// Long enough, and made of visible ASCII characters.
-fn may_be_token(string: &Cow<'_, str>) -> bool {
+fn may_be_token(string: &str) -> bool {
     const MIN_BYTES: usize = 8;
 
     // Without an early way out, so that it runs over many bytes at once.
@@ -286,7 +286,7 @@ impl<'a> Field<'a> {
             let is_key = reader.peek() == Ok(b':');
             Some(if is_key { None } else { string.text() })
         });
-        strings.flatten().filter(may_be_token)
+        strings.flatten().filter(|it| may_be_token(it))
     }
 
     /// The integer that the field is, or that its string spells (the platform's load balancer sends `"403"`).

@@ -116,8 +116,13 @@ impl World {
             Fault::StoreForgets,
         ];
         if leased && !self.has(&unsound) && self.processes[process].real.is_none() {
-            let store = self.processes[process].store.map(|it| &self.stores[it]);
-            let left = store.and_then(|store| store.lease_left(process, self.now));
+            let shared = self.processes[process].store.map(|it| &self.stores[it]);
+            let own = self.fallbacks.get(self.processes[process].host);
+            let left = [shared, own]
+                .into_iter()
+                .flatten()
+                .filter_map(|store| store.lease_left(process, self.now))
+                .max();
             let holds = left.is_some_and(|left| left >= fetch_timeout);
             let check = ensure(holds, 2, "lease-is-real", || {
                 format!("the store knows of a lease with {left:?} left")

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use pan123_token::OffsetDateTime;
-use pan123_token_cache::{Moment, RenewalPolicy};
+use pan123_token_cache::{Moment, RenewalPolicy, Tier};
 
 use crate::life::Life;
 use crate::platform::TokenId;
@@ -27,6 +27,8 @@ pub(crate) struct LeaseSeen {
     pub(crate) ends: Moment,
     /// The record that was read with it.
     pub(crate) record: Option<(TokenId, Life)>,
+    /// In which store it is.
+    pub(crate) tier: Tier,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pan123_token_cache::{Lease, Moment, Saved, StoreStep, Stored};
+use pan123_token_cache::{Lease, Moment, Saved, StoreStep, Stored, TakeLease, Tier};
 
 use super::{Account, FlightKind, InFlight, LeaseSeen};
 use crate::answer::Answer;
@@ -107,8 +107,15 @@ impl Account {
         else {
             return None;
         };
+        // What follows of the host's own store is not judged by the rules of the one that all share.
+        let shared = step.tier() == Tier::Shared;
         if let Some(error) = answer.error() {
-            self.call_failed(asked, now.monotonic, writes, error.is_misconfigured());
+            if shared {
+                self.call_failed(asked, now.monotonic, writes, error.is_misconfigured());
+            } else {
+                self.must_save = None;
+                self.excuse(now.monotonic + self.policy.store_retry_cap);
+            }
             self.lease = None;
             // A release that failed leaves it to its term.
             self.holds_lease_until = None;
@@ -127,7 +134,7 @@ impl Account {
                 && asked_for.maybe_issued >= kept.maybe_issued
                 && asked_for.suspect >= kept.suspect;
             // It keeps what it was to replace.
-            if behind {
+            if behind && shared {
                 self.call_failed(asked, now.monotonic, writes, false);
                 self.lease = None;
                 self.holds_lease_until = None;
@@ -135,7 +142,7 @@ impl Account {
             }
         }
         let stuck = matches!(answer, Answer::Lease(Ok(Lease::Stuck(_))));
-        if proves && !stuck && (writes || !self.store.writing) {
+        if shared && proves && !stuck && (writes || !self.store.writing) {
             let late_leases = self.store.late_leases;
             self.store = StoreSeen {
                 late_leases,
@@ -144,7 +151,7 @@ impl Account {
         }
         match (answer, step) {
             (Answer::Lease(Ok(lease)), StoreStep::Lease(step)) => {
-                self.leased(lease, asked, step.call().term, now);
+                self.leased(lease, asked, *step.call(), now);
             }
             (Answer::Save(Ok(_)), StoreStep::Save(_)) => self.unsaved = None,
             (Answer::Release(Ok(())), _) => {
@@ -156,13 +163,13 @@ impl Account {
         let better = answer
             .stored()
             .and_then(|stored| self.read(stored, asked, now));
-        if matches!(answer, Answer::Load(_)) {
+        if matches!(answer, Answer::Load(_)) && shared {
             self.must_give_back(answer, now);
         }
-        better
+        better.filter(|_| shared)
     }
 
-    fn leased(&mut self, lease: &Lease, asked: Moment, term: Duration, now: Moment) {
+    fn leased(&mut self, lease: &Lease, asked: Moment, call: TakeLease, now: Moment) {
         match lease {
             Lease::Granted(stored) => {
                 let record = stored.as_ref().map(|stored| {
@@ -171,8 +178,12 @@ impl Account {
                         Life::of_stored(stored, asked),
                     )
                 });
-                let ends = asked.after(term);
-                self.lease = Some(LeaseSeen { ends, record });
+                let ends = asked.after(call.term);
+                self.lease = Some(LeaseSeen {
+                    ends,
+                    record,
+                    tier: call.tier,
+                });
                 self.holds_lease_until = Some(ends.monotonic);
                 self.cooldown_until = None;
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pan123_token_cache::Moment;
+use pan123_token_cache::{Moment, Tier};
 
 use super::{Check, ensure};
 use crate::account::{Account, Refresh};
@@ -147,8 +147,9 @@ impl Account {
 
     /// Rules 2 and 6: what was read under the lease needed to be replaced.
     fn is_needed(&self, now: Moment) -> Check {
-        let record = self.lease.and_then(|lease| lease.record);
-        let Some((token, life)) = record else {
+        // From the host's own store only what is good is taken over.
+        let lease = self.lease.filter(|lease| lease.tier == Tier::Shared);
+        let Some((token, life)) = lease.and_then(|lease| lease.record) else {
             return Ok(());
         };
         let policy = &self.policy;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pan123_token_cache::{Moment, Release, Save, StoreStep};
+use pan123_token_cache::{Moment, Release, Save, StoreStep, Tier};
 
 use super::{Check, ensure};
 use crate::account::Account;
@@ -57,7 +57,9 @@ impl Account {
     /// Rule 8: what was received is offered to the store before that is asked for anything.
     fn saves_first(&self, step: &StoreStep, now: Moment) -> Check {
         let unsaved = self.unsaved.as_ref().map(|unsaved| unsaved.token);
-        let asks = matches!(step, StoreStep::Load(_) | StoreStep::Lease(_));
+        // The host's own store may be asked first what it holds.
+        let asks =
+            matches!(step, StoreStep::Load(_) | StoreStep::Lease(_)) && step.tier() == Tier::Shared;
         // The next holder of the lease must find it.
         let releases = matches!(step, StoreStep::Release(_)) && self.store.failing_since.is_none();
         let usable = unsaved.is_some_and(|token| self.is_surely_usable(token, now));
