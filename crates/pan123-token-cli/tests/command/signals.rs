@@ -1,7 +1,7 @@
 //! SIGTERM, SIGINT, SIGHUP and SIGKILL while a token is fetched, and the runs that come after.
 #![cfg(unix)]
 
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,25 @@ impl Scene {
     }
 }
 
+/// The same command, begun by a program that puts it in its own place.
+fn through(launcher: &[&str], plain: &Command) -> Command {
+    let mut command = Command::new(launcher[0]);
+    let variables = plain.get_envs();
+    command
+        .args(&launcher[1..])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The tests themselves may run under nohup.
+const HANG_UP_ENDS_IT: [&str; 2] = ["env", "--default-signal=HUP"];
+
 fn ended(child: Child) -> Said {
     said(child.wait_with_output().unwrap())
 }
@@ -95,7 +114,8 @@ fn a_signal_lets_an_exchange_end_and_be_saved() {
 fn hangups_let_an_exchange_end_and_be_saved() {
     for (arguments, count) in [(&[][..], 1), (&["--format", "header"], 2)] {
         let scene = Scene::new(&format!("hangup-{count}"), None, SECOND);
-        let get = scene.fetching(arguments);
+        let mut get = through(&HANG_UP_ENDS_IT, &scene.get(arguments));
+        let get = scene.once_asked(get.spawn().unwrap());
         for _ in 0..count {
             kill(get.id(), "HUP");
             thread::sleep(Duration::from_millis(200));
@@ -114,21 +134,8 @@ fn hangups_let_an_exchange_end_and_be_saved() {
 #[test]
 fn a_hangup_that_is_ignored_at_the_start_stays_ignored() {
     let scene = Scene::new("nohup", None, SECOND);
-    let plain = scene.get(&[]);
-    let mut nohup = Command::new("sh");
-    nohup
-        .args(["-c", "trap '' HUP; exec \"$0\" get"])
-        .arg(plain.get_program())
-        .env_clear()
-        .envs(
-            plain
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    let get = scene.once_asked(nohup.spawn().unwrap());
+    let ignores = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
+    let get = scene.once_asked(through(&ignores, &scene.get(&[])).spawn().unwrap());
     kill(get.id(), "HUP");
     let get = ended(get);
     assert_eq!((get.exit, &*get.stderr), (0, ""));
@@ -143,7 +150,12 @@ fn a_second_signal_ends_it_at_once() {
     }
     for (first, second, exit) in pairs {
         let scene = Scene::new(&format!("second-{second}"), None, 20 * SECOND);
-        let get = scene.fetching(&[]);
+        let get = if first == "HUP" {
+            let get = through(&HANG_UP_ENDS_IT, &scene.get(&[])).spawn();
+            scene.once_asked(get.unwrap())
+        } else {
+            scene.fetching(&[])
+        };
         let begun = Instant::now();
         kill(get.id(), first);
         thread::sleep(Duration::from_millis(300));
@@ -250,7 +262,7 @@ fn as_pid_1_each_command_ends_at_a_signal() {
             let Some(mut unshare) = as_pid_1(&command) else {
                 return;
             };
-            let mut unshare = unshare.stdin(std::process::Stdio::piped()).spawn().unwrap();
+            let mut unshare = unshare.stdin(Stdio::piped()).spawn().unwrap();
             // Nothing comes on it.
             let _stdin = unshare.stdin.take();
             let begun = Instant::now();
