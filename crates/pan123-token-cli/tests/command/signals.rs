@@ -50,6 +50,11 @@ impl Scene {
         self.once_asked(self.get(arguments).spawn().unwrap())
     }
 
+    /// The same, begun by a program that puts it in its own place.
+    fn fetching_through(&self, launcher: &[&str], arguments: &[&str]) -> Child {
+        self.once_asked(through(launcher, &self.get(arguments)).spawn().unwrap())
+    }
+
     fn once_asked(&self, child: Child) -> Child {
         let begun = Instant::now();
         while self.emulator.token_requests() == 0 {
@@ -114,8 +119,7 @@ fn a_signal_lets_an_exchange_end_and_be_saved() {
 fn hangups_let_an_exchange_end_and_be_saved() {
     for (arguments, count) in [(&[][..], 1), (&["--format", "header"], 2)] {
         let scene = Scene::new(&format!("hangup-{count}"), None, SECOND);
-        let mut get = through(&HANG_UP_ENDS_IT, &scene.get(arguments));
-        let get = scene.once_asked(get.spawn().unwrap());
+        let get = scene.fetching_through(&HANG_UP_ENDS_IT, arguments);
         for _ in 0..count {
             kill(get.id(), "HUP");
             thread::sleep(Duration::from_millis(200));
@@ -135,7 +139,7 @@ fn hangups_let_an_exchange_end_and_be_saved() {
 fn a_hangup_that_is_ignored_at_the_start_stays_ignored() {
     let scene = Scene::new("nohup", None, SECOND);
     let ignores = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
-    let get = scene.once_asked(through(&ignores, &scene.get(&[])).spawn().unwrap());
+    let get = scene.fetching_through(&ignores, &[]);
     kill(get.id(), "HUP");
     let get = ended(get);
     assert_eq!((get.exit, &*get.stderr), (0, ""));
@@ -151,8 +155,7 @@ fn a_second_signal_ends_it_at_once() {
     for (first, second, exit) in pairs {
         let scene = Scene::new(&format!("second-{second}"), None, 20 * SECOND);
         let get = if first == "HUP" {
-            let get = through(&HANG_UP_ENDS_IT, &scene.get(&[])).spawn();
-            scene.once_asked(get.unwrap())
+            scene.fetching_through(&HANG_UP_ENDS_IT, &[])
         } else {
             scene.fetching(&[])
         };
