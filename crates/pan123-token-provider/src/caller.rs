@@ -10,6 +10,7 @@ use pan123_token_cache::{Failure, Moment, Reason, TokenError};
 use crate::job::Job;
 use crate::jobs::Place;
 use crate::live::Live;
+use crate::since::Since;
 use crate::state::{FirstToken, State};
 use crate::waiting::Waiter;
 
@@ -63,6 +64,7 @@ pub struct Caller {
     limit: Duration,
     /// It has found no token to use, and so waits for the first that comes.
     waits: bool,
+    // All by the caller's own time.
     /// Since when jobs have stood still after so many draws.
     jobs_stand: Since<u64>,
     /// Since when the exchange has stood still after so many polls.
@@ -134,6 +136,7 @@ impl Caller {
         waited: Duration,
         now: Moment,
     ) -> Turn {
+        *ping = state.look_after_exchange(now);
         let mut nothing_due = state.nothing_due(now);
         if nothing_due.is_none() && state.jobs.vanish() {
             let why = "what was to carry it out ended before it began; keep its runtime alive";
@@ -145,7 +148,7 @@ impl Caller {
         let mut wait = self.limit.saturating_sub(waited);
         if nothing_due.is_none() {
             let jobs_stand = &mut self.jobs_stand;
-            let place = state.jobs.place_for_another(|draws| {
+            let place = state.jobs.place_for_another(now.monotonic, |draws| {
                 let left = left(JOB_PATIENCE, jobs_stand.of(draws, waited));
                 wait = wait.min(left.unwrap_or(wait));
                 left.is_none()
@@ -234,21 +237,4 @@ fn is_worth_a_wait(state: &State, error: &TokenError) -> bool {
 /// What is left of a patience; `None` where it has run out.
 fn left(patience: Duration, passed: Duration) -> Option<Duration> {
     patience.checked_sub(passed).filter(|left| !left.is_zero())
-}
-
-/// Since when something has been as it is, by the caller's own time.
-#[derive(Debug, Default)]
-struct Since<T>(Option<(T, Duration)>);
-
-impl<T: PartialEq> Since<T> {
-    /// For how long it has been `this`, `waited` being the time of the caller.
-    fn of(&mut self, this: T, waited: Duration) -> Duration {
-        match &self.0 {
-            Some((known, since)) if *known == this => waited.saturating_sub(*since),
-            _ => {
-                self.0 = Some((this, waited));
-                Duration::ZERO
-            }
-        }
-    }
 }

@@ -1,9 +1,16 @@
 //! The jobs that were handed out, and where the next one is to run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::since::Since;
 
 /// Jobs that were dropped before they began, until the next is reported as one that can't be started.
 const MAX_UNSTARTED: u32 = 3;
+
+/// What doesn't run is given up after so long also where no caller waits for it, since all have a token: else that would be
+/// renewed only once it has expired.
+pub(crate) const PATIENCE_OF_NONE: Duration = Duration::from_secs(60);
 
 /// Where a job should run.
 ///
@@ -22,6 +29,8 @@ pub(crate) struct Jobs {
     doing: BTreeMap<u64, Doing>,
     /// How often a job came to draw an action: a number that stands still while jobs don't run.
     draws: u64,
+    /// By the provider's clock: since when they have stood still after so many draws.
+    stand: Since<u64>,
     /// The last job that was started elsewhere, because others don't run, and at which of these draws.
     helper: Option<(u64, u64)>,
     /// Consecutive jobs that were dropped before they began.
@@ -84,8 +93,12 @@ impl Jobs {
     }
 
     /// Where another job is to be started now that something is due. `stuck` tells whether the jobs that should draw it
-    /// have stood still for too long, since this number of draws.
-    pub(crate) fn place_for_another(&mut self, stuck: impl FnOnce(u64) -> bool) -> Option<Place> {
+    /// have stood still for too long, since this number of draws, for the caller who asks.
+    pub(crate) fn place_for_another(
+        &mut self,
+        now: Duration,
+        stuck: impl FnOnce(u64) -> bool,
+    ) -> Option<Place> {
         if !self.doing.values().any(|doing| *doing == Doing::Nothing) {
             let elsewhere = self.unstarted > 0;
             return Some(if elsewhere {
@@ -96,6 +109,8 @@ impl Jobs {
         }
         let helps = |(job, draws)| draws == self.draws && self.has(job);
         let helped = self.helper.is_some_and(helps);
-        (!helped && stuck(self.draws)).then_some(Place::Elsewhere)
+        let stood = self.stand.of(self.draws, now);
+        let stuck = stuck(self.draws) || stood >= PATIENCE_OF_NONE;
+        (!helped && stuck).then_some(Place::Elsewhere)
     }
 }

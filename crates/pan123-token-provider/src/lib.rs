@@ -150,7 +150,7 @@
 //! | `pan123_token_rejected_total` | counter | tokens that an API call was refused with |
 //! | `pan123_token_failures_total` | counter | fetches that brought no token, by `kind`: [`Failure::kind`](pan123_token_cache::Failure::kind) has them |
 //! | `pan123_token_renewal_seconds` | histogram | how long each exchange with the platform took, whatever it brought |
-//! | `pan123_token_store_up` | gauge | with a store: 0 from a failed call on (of its fallback's, too) until the store does again what it is asked for, else 1 |
+//! | `pan123_token_store_up` | gauge | with a store: 0 from a failed call on until the store does again what it is asked for, else 1; a fallback's calls don't count |
 //!
 //! An alert on `pan123_token_life_left_seconds < 3600` fires while there is time to act: renewal begins up to a day before
 //! the end.
@@ -177,6 +177,7 @@ pub mod on_tokio;
 mod provider;
 mod proxy_variables;
 mod settings;
+mod since;
 mod state;
 mod store_call;
 mod sync;

@@ -8,7 +8,8 @@ use pan123_token::Cause;
 use pan123_token_cache::{Action, Moment, Reason, StoreError, StoreStep, Tier, TokenCache};
 
 use crate::events::Events;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, PATIENCE_OF_NONE};
+use crate::since::Since;
 
 /// How long a caller waits for an exchange that is under way, though its ticket has expired, before it looks again.
 const LATE_EXCHANGE: Duration = Duration::from_secs(1);
@@ -20,6 +21,9 @@ pub(crate) struct State {
     pub(crate) jobs: Jobs,
     /// The one exchange that is under way.
     pub(crate) exchange: Option<Slot>,
+    /// By the provider's clock: since when it has stood still after so many polls.
+    exchange_stands: Since<(u64, u64)>,
+    exchange_pinged: Since<(u64, u64)>,
     /// Consecutive exchanges that were lost with their runtime.
     pub(crate) lost: u32,
     pub(crate) calls: StoreCalls,
@@ -75,6 +79,8 @@ impl State {
             last_id: 0,
             jobs: Jobs::default(),
             exchange: None,
+            exchange_stands: Since::default(),
+            exchange_pinged: Since::default(),
             lost: 0,
             calls: StoreCalls::default(),
             first_token: FirstToken::None,
@@ -120,6 +126,24 @@ impl State {
                 None
             }
         }
+    }
+
+    /// Where no caller waits for it: the waker of an exchange that has stood still for long, so that it is polled if its
+    /// runtime runs. One that isn't polled then is superseded.
+    pub(crate) fn look_after_exchange(&mut self, now: Moment) -> Option<Waker> {
+        let slot = self.exchange.as_ref()?;
+        // A blocking one has a thread of its own.
+        let waker = slot.waker.as_ref()?;
+        let at = (slot.id, slot.polls);
+        if self.exchange_stands.of(at, now.monotonic) < PATIENCE_OF_NONE {
+            return None;
+        }
+        if self.exchange_pinged.of(at, now.monotonic) < PATIENCE_OF_NONE {
+            return Some(waker.clone());
+        }
+        self.exchange = None;
+        self.lose_exchange(now);
+        None
     }
 
     /// The exchange that was under way is lost, whether or not its ticket has expired.

@@ -172,6 +172,39 @@ fn a_caller_who_comes_after_a_sleeping_exchange_has_expired_is_served_as_well() 
 }
 
 #[test]
+fn an_exchange_whose_runtime_sleeps_is_superseded_though_no_caller_waits() {
+    let host = Host::new(false);
+    let old = host.token(1);
+    host.clock.advance(LIFETIME - DAY / 2);
+    let mut caller = host.caller();
+    let (mut job, _) = caller.starts();
+    let (mut fetching, polls) = silent(exchange(&mut job));
+    let count: Arc<Count> = Arc::default();
+    let waker = Waker::from(Arc::clone(&count));
+    assert!(poll(&mut fetching, &waker).is_pending());
+    let minute = 60 * SECOND;
+    // One that answers is left alone.
+    for minutes in 1..=3 {
+        assert_eq!(host.caller().ends().unwrap(), old);
+        host.clock.advance(minute);
+        assert_eq!(host.caller().ends().unwrap(), old);
+        assert_eq!(count.get(), minutes);
+        assert!(poll(&mut fetching, &waker).is_pending());
+    }
+    for _ in 0..2 {
+        assert_eq!(host.caller().ends().unwrap(), old);
+        host.clock.advance(minute);
+    }
+    let (job, _) = host.caller().starts();
+    host.carry_out(job, 2);
+    // It is dropped unpolled.
+    let polled = polls.load(Ordering::SeqCst);
+    assert!(poll(&mut fetching, &waker).is_ready());
+    assert_eq!(polls.load(Ordering::SeqCst), polled);
+    assert_eq!(host.provider.fresh().unwrap().secret(), "token-2");
+}
+
+#[test]
 fn a_caller_who_slept_itself_pings_before_it_supersedes() {
     let host = Host::new(false);
     let mut caller = host.caller();

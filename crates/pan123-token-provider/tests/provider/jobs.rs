@@ -5,7 +5,7 @@ use std::time::Duration;
 use pan123_token_cache::Failure;
 use pan123_token_provider::Place;
 
-use crate::host::{Host, LIMIT, SECOND, exchange, grant};
+use crate::host::{DAY, Host, LIFETIME, LIMIT, SECOND, exchange, grant};
 
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -70,6 +70,29 @@ fn a_job_that_does_not_run_is_helped_after_a_moment_by_one_more() {
 }
 
 #[test]
+fn a_job_that_does_not_run_is_helped_after_a_minute_though_no_caller_waits() {
+    let host = Host::new(false);
+    let old = host.token(1);
+    host.clock.advance(LIFETIME - DAY / 2);
+    let mut caller = host.caller();
+    let (mut asleep, _) = caller.starts();
+    assert_eq!(caller.ends().unwrap(), old);
+    host.clock.advance(59 * SECOND);
+    assert_eq!(host.caller().ends().unwrap(), old);
+    host.clock.advance(SECOND);
+    let mut caller = host.caller();
+    let (helper, place) = caller.starts();
+    assert_eq!(place, Place::Elsewhere);
+    assert_eq!(caller.ends().unwrap(), old);
+    // No third one, however long that takes.
+    host.clock.advance(DAY / 4);
+    assert_eq!(host.caller().ends().unwrap(), old);
+    host.carry_out(helper, 2);
+    assert_eq!(host.provider.fresh().unwrap().secret(), "token-2");
+    assert!(asleep.next().is_none());
+}
+
+#[test]
 fn a_job_that_stops_between_two_actions_is_helped_as_well() {
     let host = Host::new(true);
     let mut caller = host.caller();
@@ -124,7 +147,7 @@ fn a_second_job_that_could_not_be_started_is_followed_by_another() {
     assert_eq!(place, Place::Elsewhere);
     second.could_not_start("no thread");
     caller.ends().unwrap_err();
-    host.clock.advance(60 * SECOND);
+    host.clock.advance(2 * SECOND);
     let mut caller = host.caller();
     caller.waits();
     caller.waited = MOMENT;

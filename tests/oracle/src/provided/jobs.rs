@@ -9,7 +9,7 @@ use super::crew::{Doing, Working};
 use crate::clock::At;
 use crate::judged::{Asked, Drawn, Permit};
 use crate::rules::{Check, ensure};
-use crate::scenario::{HOUR, SECOND};
+use crate::scenario::{HOUR, MINUTE, SECOND};
 use crate::world::{Event, World};
 
 /// What happens in a process with a provider.
@@ -80,7 +80,7 @@ impl World {
         if !elsewhere && self.random.chance(some) {
             // One that doesn't run is helped.
             at += self.random.between(Duration::ZERO, HOUR);
-            self.faults.of_process(process, at.min(self.now + SECOND));
+            self.faults.of_process(process, at.min(self.now + MINUTE));
         }
         let crew = &mut self.processes[process].crew;
         let id = crew.new_id();
