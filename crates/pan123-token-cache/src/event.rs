@@ -60,7 +60,8 @@ pub enum Event {
         /// Its expiry, in UTC.
         expires_at: OffsetDateTime,
     },
-    /// A call to a store failed. It is tried again; after a while the store is bypassed, as far as the policy allows it.
+    /// A call to the store that all share failed, or to the only one. It is tried again; after a while the store is
+    /// bypassed, as far as the policy allows it.
     StoreFailed {
         /// The call: `load`, `lease`, `save` or `release`.
         call: &'static str,
@@ -69,6 +70,14 @@ pub enum Event {
     },
     /// The store that all share answers again.
     StoreRecovered,
+    /// A call to the host's own store failed, which stands in for the shared one
+    /// ([`FallbackStore`](crate::FallbackStore)). It isn't asked for a second or so; the shared one goes on being asked.
+    HostStoreFailed {
+        /// The call: `load`, `lease`, `save` or `release`.
+        call: &'static str,
+        /// Why.
+        error: StoreError,
+    },
     /// A request went out without a token, because its origin isn't allowed. Once for each origin.
     UnauthorizedOrigin {
         /// Scheme, host and port, as in `https://upload.example:8443`.
@@ -127,6 +136,9 @@ impl fmt::Display for Event {
             }
             Self::StoreFailed { call, error } => write!(f, "store failed ({call}): {error}"),
             Self::StoreRecovered => f.write_str("store recovered"),
+            Self::HostStoreFailed { call, error } => {
+                write!(f, "the host's own store failed ({call}): {error}")
+            }
             Self::UnauthorizedOrigin { origin } => write!(
                 f,
                 "request sent without a token: {origin} is not an allowed origin"

@@ -35,6 +35,9 @@ impl Event {
             } => info!(%fingerprint, %expires_at, "token adopted from the store"),
             Self::StoreFailed { call, error } => warn!(call, %error, "store failed"),
             Self::StoreRecovered => info!("store recovered"),
+            Self::HostStoreFailed { call, error } => {
+                warn!(call, %error, "the host's own store failed");
+            }
             Self::UnauthorizedOrigin { origin } => {
                 warn!(
                     origin,

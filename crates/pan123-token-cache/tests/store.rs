@@ -43,7 +43,7 @@ fn an_async_store_carries_out_steps_and_has_no_fallback() {
     // The second is for the host's store, which is not the shared one.
     assert_eq!(names, ["load", "load", "lease"]);
     let event = cache.next_event();
-    let Some(Event::StoreFailed {
+    let Some(Event::HostStoreFailed {
         call: "load",
         error,
     }) = event

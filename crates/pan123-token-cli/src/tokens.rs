@@ -277,6 +277,7 @@ fn listener(heard: &Arc<Heard>, warnings: &Warnings) -> impl Fn(&Event) + Send +
             }
             warnings.store_failed(format_args!("the token store failed ({call}): {error}"));
         }
+        Event::HostStoreFailed { .. } => warnings.add(event),
         Event::RenewalFailed {
             failure,
             serving_old: true,

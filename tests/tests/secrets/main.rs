@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 use adapters::{Make, Parts, Subject};
 use pan123_emulator::{Emulator, Fault};
 use pan123_token_cache::testing::{ManualClock, MemoryStore};
-use pan123_token_cache::{Moment, TokenStore};
+use pan123_token_cache::{FallbackStore, Moment, TokenStore};
 use pan123_token_support::faulty_store::{Call, FaultyStore};
 use pan123_token_tests::pieces::Pieces;
 use shown::Shown;
@@ -75,10 +75,13 @@ impl Scene {
     }
 
     fn subject(&self, make: Make) -> Subject {
+        let own = FaultyStore::new(MemoryStore::new(self.clock.clone()));
+        own.fail(&[Call::Load]);
+        let shared = Arc::clone(&self.store) as Arc<dyn TokenStore>;
         make(Parts {
             platform: &self.platform,
             clock: self.clock.clone(),
-            store: Arc::clone(&self.store) as Arc<dyn TokenStore>,
+            store: Arc::new(FallbackStore::new(shared, Arc::new(own))),
             shown: self.shown.clone(),
         })
     }
@@ -186,7 +189,7 @@ fn live(scene: &mut Scene, make: Make) {
     scene.token(&second);
 }
 
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 9] = [
     "Renewed",
     "RenewalFailed",
     "RateLimited",
@@ -194,6 +197,7 @@ const EVENTS: [&str; 8] = [
     "Adopted",
     "StoreFailed",
     "StoreRecovered",
+    "HostStoreFailed",
     "UnauthorizedOrigin",
 ];
 

@@ -47,9 +47,13 @@ impl TokenCache {
                 .sharing
                 .failed(call.writes(), error, policy, random, asked.monotonic, now),
         }
-        self.push_event(Event::StoreFailed {
-            call: call.name(),
-            error: error.clone(),
+        self.push_failed(call.tier(), call.name(), error.clone());
+    }
+
+    fn push_failed(&mut self, tier: Tier, call: &'static str, error: StoreError) {
+        self.push_event(match tier {
+            Tier::Shared => Event::StoreFailed { call, error },
+            Tier::Host => Event::HostStoreFailed { call, error },
         });
     }
 
@@ -61,8 +65,7 @@ impl TokenCache {
             (Tier::Host, Some(fallback)) => fallback.failed(policy, now),
             _ => self.sharing.skip(&error, policy, random, now),
         }
-        let call = "lease";
-        self.push_event(Event::StoreFailed { call, error });
+        self.push_failed(tier, "lease", error);
     }
 
     pub(super) fn store_answered(&mut self, answered: Answered, asked: Moment, now: Moment) {

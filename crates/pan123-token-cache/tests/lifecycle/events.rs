@@ -183,6 +183,13 @@ fn each_event_is_one_line() {
             "store failed (lease): the disk\u{fffd}is full".to_owned(),
         ),
         (Event::StoreRecovered, "store recovered".to_owned()),
+        (
+            Event::HostStoreFailed {
+                call: "save",
+                error: StoreError::new("the disk is full"),
+            },
+            "the host's own store failed (save): the disk is full".to_owned(),
+        ),
     ] {
         assert_eq!(event.to_string(), line);
         assert!(!format!("{event} {event:?}").contains("SENTINEL"));

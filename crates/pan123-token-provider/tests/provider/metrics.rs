@@ -1,12 +1,14 @@
 //! The figures that a recorder gets, each under its name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use pan123_token::{Credentials, FetchError, GetAccessToken, http};
-use pan123_token_cache::{Failure, StoreError};
-use pan123_token_provider::{Turn, Wanted};
+use pan123_token_cache::testing::MemoryStore;
+use pan123_token_cache::{Failure, FallbackStore, StoreError, Tier};
+use pan123_token_provider::{Turn, Wanted, Work};
 
 use crate::host::{DAY, Host, LIFETIME, SECOND, grant, refused_port, settings, store_call};
 use crate::recorder::Figures;
@@ -151,6 +153,37 @@ fn a_store_is_up_until_a_call_fails_and_again_once_one_does_what_it_is_asked() {
     let (job, _) = host.caller().starts();
     host.carry_out(job, 1);
     assert!(up());
+}
+
+#[test]
+fn a_failure_of_the_hosts_own_store_says_nothing_of_the_shared_one() {
+    let (host, _) = recorded(true);
+    host.token(1);
+    let figures = Figures::default();
+    let settings = settings(&host.clock).sharing(true).fallback(true);
+    let both = metrics::with_local_recorder(&figures, || settings.build().unwrap());
+    let mut caller = both.caller(Wanted::Usable, SECOND);
+    let Turn::Start(mut job, _) = caller.turn(Duration::ZERO, Waker::noop()) else {
+        panic!("no job");
+    };
+    let own = MemoryStore::new(host.clock.clone());
+    let stores = FallbackStore::new(Arc::new(host.store), Arc::new(own));
+    let mut calls_made = Vec::new();
+    while let Some(Work::Store(call)) = job.next() {
+        let (step, key, report) = call.split();
+        calls_made.push((step.tier(), step.name()));
+        report.finish(match (step.tier(), step.name()) {
+            (Tier::Host, "save") => step.fail(StoreError::new("the disk is full")),
+            _ => step.run(&stores, key),
+        });
+    }
+    let expected = [
+        (Tier::Shared, "load"),
+        (Tier::Host, "load"),
+        (Tier::Host, "save"),
+    ];
+    assert_eq!(calls_made, expected);
+    assert_eq!(figures.all().get("store_up"), Some(&1.0));
 }
 
 #[test]

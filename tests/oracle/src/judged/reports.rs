@@ -1,7 +1,7 @@
 //! What is reported to a machine, each report judged.
 
 use pan123_token::{AccessToken, Cause, FetchError, Grant};
-use pan123_token_cache::{Event, Moment, Rejection};
+use pan123_token_cache::{Event, Moment, Rejection, Tier};
 
 use super::{Asked, Judged, Permit, Ticket};
 use crate::account::{FetchEnd, end_of};
@@ -34,7 +34,7 @@ impl Judged {
             self.observe(None, now)?;
             return Ok(FetchEnd::Late);
         }
-        let in_time = self.account.end_fetch(ticket.number, now).is_some();
+        let in_time = self.account.end_fetch(ticket.number, now);
         let (end, must) = match &result {
             Ok(grant) => self.account.granted(
                 grant,
@@ -58,7 +58,7 @@ impl Judged {
     /// A fetch that could not be started.
     pub fn not_sent(&mut self, ticket: Ticket, now: Moment) -> Result<(), Broken> {
         self.account.pass_to(now);
-        if self.account.end_fetch(ticket.number, now).is_some() {
+        if self.account.end_fetch(ticket.number, now) {
             self.account.failed(FetchEnd::NotSent, now);
         }
         let why = Cause::from("no thread");
@@ -104,6 +104,7 @@ impl Judged {
             .account
             .answered(asked.number, &answer, &asked.step, now);
         let failed = in_time && answer.error().is_some();
+        let tier = asked.step.tier();
         let done = answer.deliver(asked.step);
         self.silent(&done)?;
         let before = self.queued.len();
@@ -112,9 +113,11 @@ impl Judged {
             None => self.machine.cache().stored(done, now),
         }
         self.machine.take_events(&mut self.queued);
-        let said = self.queued[before..]
-            .iter()
-            .any(|event| matches!(event, Event::StoreFailed { .. }));
+        let said = self.queued[before..].iter().any(|event| match event {
+            Event::StoreFailed { .. } => tier == Tier::Shared,
+            Event::HostStoreFailed { .. } => tier == Tier::Host,
+            _ => false,
+        });
         let check = ensure(!failed || said, 11, "store-failure-has-an-event", || {
             "the store failed, and no event says so".to_owned()
         });

@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use pan123_token::{AccessToken, FetchError, Grant};
-use pan123_token_cache::{Event, Failure, Moment, RenewalPolicy, StoreDone};
+use pan123_token_cache::{Event, Failure, Moment, RenewalPolicy, StoreDone, Tier};
 use pan123_token_provider::{Caller, Flush, Job, StoreReport, Turn, Wanted, Work};
 
 use super::{Flight, Provided};
@@ -252,9 +252,16 @@ impl Judged {
                     self.account.supersede(now);
                 }
                 (_, Some(Failure::NotSent(_))) => self.account.could_not_send(now),
-                (Event::StoreFailed { .. }, _) if known > 0 => known -= 1,
+                (Event::StoreFailed { .. } | Event::HostStoreFailed { .. }, _) if known > 0 => {
+                    known -= 1;
+                }
                 (Event::StoreFailed { call, .. }, _) => {
-                    self.account.could_not_call(*call != "load", now);
+                    self.account
+                        .could_not_call(Tier::Shared, *call != "load", now);
+                }
+                (Event::HostStoreFailed { call, .. }, _) => {
+                    self.account
+                        .could_not_call(Tier::Host, *call != "load", now);
                 }
                 _ => {}
             }
