@@ -160,7 +160,7 @@ impl World {
     /// A reply may have been lost, while the fleet holds this token. Without a lease, others can't hear of it.
     pub(crate) fn count_lost_reply(&mut self, process: usize) {
         let judged = self.processes[process].judged.as_ref();
-        if !judged.is_some_and(|judged| judged.account().was_leased) {
+        if judged.is_none_or(|judged| judged.account().was_leased.is_none()) {
             return;
         }
         let held = judged.and_then(|judged| judged.account().held);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pan123_token::{ErrorKind, FetchError, Grant};
-use pan123_token_cache::Moment;
+use pan123_token_cache::{Moment, Tier};
 
 use super::{Account, FlightKind, InFlight, Refresh, Unsaved};
 use crate::life::Life;
@@ -47,7 +47,7 @@ impl Account {
                 self.gaps.clear();
             }
         }
-        let leased = self.lease.is_some();
+        let leased = self.lease.map(|lease| lease.tier);
         self.in_flight = Some(InFlight {
             number,
             ends: now.monotonic + timeout,
@@ -114,25 +114,23 @@ impl Account {
             && self.until_replaceable(token, now).1.is_zero()
     }
 
-    pub(super) fn fetch_ended(&mut self, leased: bool, at: Duration) {
+    pub(super) fn fetch_ended(&mut self, leased: Option<Tier>, at: Duration) {
         self.last_end = Some(at);
         self.lease = None;
         self.was_leased = leased;
-        if leased {
-            self.cooldown_until = Some(at + self.policy.min_interval);
+        if let Some(tier) = leased {
+            self.cooldown = Some((tier, at + self.policy.min_interval));
         }
     }
 
-    /// Takes the fetch of this number as ended, if it is in flight. Returns whether it was leased.
-    pub(crate) fn end_fetch(&mut self, number: u64, now: Moment) -> Option<bool> {
-        let flight = self.in_flight.take_if(|flight| flight.number == number)?;
-        match flight.kind {
-            FlightKind::Fetch { leased } => {
-                self.fetch_ended(leased, now.monotonic);
-                Some(leased)
-            }
-            FlightKind::Step { .. } => None,
-        }
+    /// Takes the fetch of this number as ended, if it is in flight. Returns whether it was.
+    pub(crate) fn end_fetch(&mut self, number: u64, now: Moment) -> bool {
+        let flight = self.in_flight.take_if(|flight| flight.number == number);
+        let Some(FlightKind::Fetch { leased }) = flight.map(|flight| flight.kind) else {
+            return false;
+        };
+        self.fetch_ended(leased, now.monotonic);
+        true
     }
 
     /// A fetch was drawn, and nothing could be started for it.
@@ -171,8 +169,9 @@ impl Account {
             FetchEnd::RateLimited(retry_after) => {
                 let until = now.monotonic + retry_after.unwrap_or_default();
                 self.not_before = self.not_before.max(until);
-                if self.was_leased {
-                    self.cooldown_until = self.cooldown_until.max(Some(self.not_before));
+                if let Some(tier) = self.was_leased {
+                    let until = self.cooldown.map_or(Duration::ZERO, |(_, until)| until);
+                    self.cooldown = Some((tier, until.max(self.not_before)));
                 }
             }
             FetchEnd::MaybeIssued => {
@@ -205,7 +204,7 @@ impl Account {
         sent: Moment,
         in_time: bool,
         forced: BTreeSet<u32>,
-        leased: bool,
+        leased: Option<Tier>,
         now: Moment,
     ) -> (FetchEnd, Option<(TokenId, &'static str)>) {
         let token = token_id(&grant.token);
@@ -272,7 +271,7 @@ impl Account {
                 forced,
                 since: now.monotonic,
             });
-            if in_time && !leased {
+            if in_time && leased != Some(Tier::Shared) {
                 self.must_save = Some((token, "fetched-alone-is-offered-at-once"));
             }
         }

@@ -42,9 +42,11 @@ pub(crate) struct InFlight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FlightKind {
     Fetch {
-        leased: bool,
+        /// In which store the lease is.
+        leased: Option<Tier>,
     },
     Step {
+        tier: Tier,
         writes: bool,
         /// A release says nothing of whether records can be written.
         proves: bool,
@@ -90,10 +92,10 @@ pub(crate) struct Account {
     pub(crate) lease: Option<LeaseSeen>,
     /// Not released yet, until then.
     pub(crate) holds_lease_until: Option<Duration>,
-    /// Under a lease that is not released yet: until when it must cool down.
-    pub(crate) cooldown_until: Option<Duration>,
-    /// Whether the last fetch was drawn under a lease.
-    pub(crate) was_leased: bool,
+    /// Under a lease that is not released yet: in which store it is, and until when it must cool down.
+    pub(crate) cooldown: Option<(Tier, Duration)>,
+    /// In which store the lease was that the last fetch was drawn under.
+    pub(crate) was_leased: Option<Tier>,
     /// For how long the last lease that was denied is not to be had, by the monotonic clock.
     pub(crate) denied_until: Duration,
     /// A token that the store doesn't have yet, with how many forced renewals may have led to it, and since when.
@@ -142,8 +144,8 @@ impl Account {
             store: StoreSeen::default(),
             lease: None,
             holds_lease_until: None,
-            cooldown_until: None,
-            was_leased: false,
+            cooldown: None,
+            was_leased: None,
             denied_until: Duration::ZERO,
             unsaved: None,
             must_save: None,
@@ -263,10 +265,13 @@ impl Account {
                     self.fetch_ended(leased, flight.ends);
                     self.failed(FetchEnd::MaybeIssued, now);
                 }
-                FlightKind::Step { writes, asked, .. } => {
-                    self.call_failed(asked, flight.ends, writes, false);
-                    self.lease = None;
-                    self.holds_lease_until = None;
+                FlightKind::Step {
+                    tier,
+                    writes,
+                    asked,
+                    ..
+                } => {
+                    self.call_failed(tier, asked, flight.ends, writes, false);
                 }
             }
         }

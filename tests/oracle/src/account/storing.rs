@@ -36,16 +36,21 @@ impl Account {
     pub(crate) fn step_begins(&mut self, number: u64, step: &StoreStep, now: Moment) {
         let writes = !matches!(step, StoreStep::Load(_));
         let proves = !matches!(step, StoreStep::Release(_));
+        let tier = step.tier();
         self.in_flight = Some(InFlight {
             number,
             ends: now.monotonic + self.policy.store_timeout,
             kind: FlightKind::Step {
+                tier,
                 writes,
                 proves,
                 asked: now,
             },
         });
         self.calls_at_once += 1;
+        if tier == Tier::Shared {
+            self.must_save = None;
+        }
         if matches!(step, StoreStep::Release(_)) && self.lease.take().is_some() {
             // It lets others go first, once after a failure.
             if !self.gave_way {
@@ -64,14 +69,24 @@ impl Account {
         }
     }
 
-    /// The store is tried again from when it was asked first.
+    /// The store is tried again from when it was asked first. That of the host isn't judged by the rules of the one that
+    /// all share.
     pub(super) fn call_failed(
         &mut self,
+        tier: Tier,
         asked: Moment,
         at: Duration,
         writes: bool,
         misconfigured: bool,
     ) {
+        self.lease = None;
+        // A release that failed leaves it to its term.
+        self.holds_lease_until = None;
+        self.excuse(at + self.policy.store_retry_cap);
+        if tier == Tier::Host {
+            return;
+        }
+        self.must_save = None;
         if self.store.failing_since.is_none() {
             self.store.only_misconfigured = true;
         }
@@ -79,15 +94,11 @@ impl Account {
         self.store.failed_calls += 1;
         self.store.writing |= writes;
         self.store.only_misconfigured &= misconfigured;
-        self.must_save = None;
-        self.excuse(at + self.policy.store_retry_cap);
     }
 
     /// A call was drawn, and failed without one.
-    pub(crate) fn could_not_call(&mut self, writes: bool, now: Moment) {
-        self.call_failed(now, now.monotonic, writes, false);
-        self.lease = None;
-        self.holds_lease_until = None;
+    pub(crate) fn could_not_call(&mut self, tier: Tier, writes: bool, now: Moment) {
+        self.call_failed(tier, now, now.monotonic, writes, false);
     }
 
     /// The store's answer to a step. Returns a token that must be served now.
@@ -100,6 +111,7 @@ impl Account {
     ) -> Option<(TokenId, &'static str)> {
         let flight = self.in_flight.take_if(|flight| flight.number == number)?;
         let FlightKind::Step {
+            tier,
             writes,
             proves,
             asked,
@@ -107,18 +119,10 @@ impl Account {
         else {
             return None;
         };
-        // What follows of the host's own store is not judged by the rules of the one that all share.
-        let shared = step.tier() == Tier::Shared;
+        let shared = tier == Tier::Shared;
         if let Some(error) = answer.error() {
-            if shared {
-                self.call_failed(asked, now.monotonic, writes, error.is_misconfigured());
-            } else {
-                self.must_save = None;
-                self.excuse(now.monotonic + self.policy.store_retry_cap);
-            }
-            self.lease = None;
-            // A release that failed leaves it to its term.
-            self.holds_lease_until = None;
+            let misconfigured = error.is_misconfigured();
+            self.call_failed(tier, asked, now.monotonic, writes, misconfigured);
             return None;
         }
         if let (Answer::Save(Ok(Saved::Newer(stored))), StoreStep::Save(step)) = (answer, step) {
@@ -135,9 +139,7 @@ impl Account {
                 && asked_for.suspect >= kept.suspect;
             // It keeps what it was to replace.
             if behind && shared {
-                self.call_failed(asked, now.monotonic, writes, false);
-                self.lease = None;
-                self.holds_lease_until = None;
+                self.call_failed(tier, asked, now.monotonic, writes, false);
                 return None;
             }
         }
@@ -153,10 +155,10 @@ impl Account {
             (Answer::Lease(Ok(lease)), StoreStep::Lease(step)) => {
                 self.leased(lease, asked, *step.call(), now);
             }
-            (Answer::Save(Ok(_)), StoreStep::Save(_)) => self.unsaved = None,
+            (Answer::Save(Ok(_)), StoreStep::Save(_)) if shared => self.unsaved = None,
             (Answer::Release(Ok(())), _) => {
                 self.holds_lease_until = None;
-                self.cooldown_until = None;
+                self.cooldown.take_if(|(leased, _)| *leased == tier);
             }
             _ => {}
         }
@@ -185,7 +187,7 @@ impl Account {
                     tier: call.tier,
                 });
                 self.holds_lease_until = Some(ends.monotonic);
-                self.cooldown_until = None;
+                self.cooldown.take_if(|(leased, _)| *leased == call.tier);
             }
             Lease::Stuck(_) => {
                 self.store.useless = true;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pan123_token_cache::{FetchTicket, Moment, Reason, StoreStep};
+use pan123_token_cache::{FetchTicket, Moment, Reason, StoreStep, Tier};
 use pan123_token_provider::StoreReport;
 
 use crate::provided::Flight;
@@ -30,7 +30,8 @@ pub struct Ticket {
     pub(crate) permit: Permit,
     pub(crate) number: u64,
     pub(super) forced: BTreeSet<u32>,
-    pub(super) leased: bool,
+    /// In which store the lease is that it was drawn under.
+    pub(super) leased: Option<Tier>,
     pub(crate) timeout: Duration,
     /// When it was drawn.
     pub sent: Moment,
@@ -44,7 +45,7 @@ impl Ticket {
 
     /// Whether it was drawn without a lease.
     pub fn is_alone(&self) -> bool {
-        !self.leased
+        self.leased.is_none()
     }
 }
 

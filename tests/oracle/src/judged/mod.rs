@@ -139,7 +139,7 @@ impl Judged {
     ) -> Result<Drawn, Broken> {
         self.drop_late_lease(now);
         let mut checks = self.account.may_fetch(now);
-        let leased = self.account.lease.is_some();
+        let leased = self.account.lease.map(|lease| lease.tier);
         let forced = self.account.forced_next(now);
         self.next += 1;
         self.account.fetch_begins(self.next, timeout, now);
@@ -167,7 +167,6 @@ impl Judged {
         self.silent(&step)?;
         self.next += 1;
         self.account.step_begins(self.next, &step, now);
-        self.account.must_save = None;
         Ok(Drawn::Store(Asked {
             step,
             report,

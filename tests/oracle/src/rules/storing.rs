@@ -45,6 +45,10 @@ impl Account {
         else {
             return Ok(());
         };
+        // That of the host comes first.
+        if step.tier() == Tier::Host {
+            return Ok(());
+        }
         let saves = match step {
             StoreStep::Save(step) => token_id(&step.call().record.token) == token,
             _ => false,
@@ -58,10 +62,11 @@ impl Account {
     fn saves_first(&self, step: &StoreStep, now: Moment) -> Check {
         let unsaved = self.unsaved.as_ref().map(|unsaved| unsaved.token);
         // The host's own store may be asked first what it holds.
-        let asks =
-            matches!(step, StoreStep::Load(_) | StoreStep::Lease(_)) && step.tier() == Tier::Shared;
+        let shared = step.tier() == Tier::Shared;
+        let asks = shared && matches!(step, StoreStep::Load(_) | StoreStep::Lease(_));
         // The next holder of the lease must find it.
-        let releases = matches!(step, StoreStep::Release(_)) && self.store.failing_since.is_none();
+        let works = shared && self.store.failing_since.is_none();
+        let releases = works && matches!(step, StoreStep::Release(_));
         let usable = unsaved.is_some_and(|token| self.is_surely_usable(token, now));
         let held_back = self.serving && usable && unsaved == self.held;
         let what = || format!("a {} while token {unsaved:?} isn't saved", step.name());
@@ -88,7 +93,8 @@ impl Account {
 
     /// Rule 3, between hosts: the lease cools down for what the platform asked for, and for the interval between fetches.
     fn leaves_a_cooldown(&self, call: Release, now: Moment) -> Check {
-        let until = self.cooldown_until.unwrap_or(Duration::ZERO);
+        let of_tier = self.cooldown.filter(|(leased, _)| *leased == call.tier);
+        let until = of_tier.map_or(Duration::ZERO, |(_, until)| until);
         let least = until.saturating_sub(now.monotonic);
         ensure(call.cooldown >= least, 3, "cooldown-is-kept", || {
             format!("a cooldown of {:?} instead of {least:?}", call.cooldown)
