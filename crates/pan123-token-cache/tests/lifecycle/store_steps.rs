@@ -175,7 +175,7 @@ fn happen(host: &mut Host, incident: Incident, ticket: &mut Option<FetchTicket>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 300 }) })]
 
     /// No hot loop: a driver that carries steps out at once comes to something else to do.
     #[test]
