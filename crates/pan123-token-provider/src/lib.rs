@@ -128,6 +128,8 @@
 //! waited for it for 2 s; where its runtime doesn't poll it within 1 s, it is superseded, and dropped unpolled when that
 //! runtime wakes. There is one exchange at a time, and one call to the store, also where one outlives its deadline.
 //!
+//! Where no caller waits, since all have a token, each of these patiences is a minute.
+//!
 //! # Features
 //!
 //! - `tracing`: events go to `tracing`, too.

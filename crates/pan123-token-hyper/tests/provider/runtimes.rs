@@ -101,19 +101,21 @@ fn a_caller_beside_a_runtime_that_sleeps_amid_the_exchange_is_served_within_five
 }
 
 #[test]
-fn a_program_that_blocks_once_a_minute_renews_with_one_request_at_the_end() {
+fn a_program_that_blocks_once_a_minute_renews_hours_before_the_end() {
     let (provider, platform, clock) = set_up();
-    let runtime = runtime();
+    let (runtime, beside) = (runtime(), runtime());
     let first = runtime.block_on(provider.token()).unwrap();
     clock.advance(LIFETIME - 24 * HOUR);
     let mut minutes_left = 24 * 60;
     while runtime.block_on(provider.token()).unwrap() == first {
+        // A minute is a long time for what was started elsewhere; what was left on the runtime stands still.
+        beside.block_on(provider.flush(20 * MOMENT));
         clock.advance(MINUTE);
         minutes_left -= 1;
     }
-    let at_once = platform.requests() - 1;
-    println!("renewed {minutes_left} minutes before the end, {at_once} requests");
-    assert_eq!(at_once, 1);
+    println!("renewed {minutes_left} minutes before the end");
+    assert!(minutes_left >= 12 * 60 - 3, "{minutes_left}");
+    assert_eq!(platform.requests(), 2);
     // What the runtime was left with does no harm later.
     runtime.block_on(async { tokio::time::sleep(MOMENT).await });
     assert_eq!(platform.requests(), 2);

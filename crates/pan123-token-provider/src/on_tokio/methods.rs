@@ -28,8 +28,7 @@ macro_rules! tokio_builder_methods {
         ///
         /// Unless set, they run on a thread of their own; and with a [client](Self::client) that was brought, on the runtime of
         /// the caller who needs the exchange, moving to a thread where that one ends or sleeps. A program with such a client
-        /// that only calls `block_on` now and then renews at the end of a token's life, since nothing runs in between; pinned
-        /// to a runtime that is always driven, it renews in time.
+        /// that only calls `block_on` now and then, so that nothing runs in between, renews by such a thread, a minute later.
         pub fn runtime(mut self, runtime: Handle) -> Self {
             self.settings = self.settings.runtime(runtime);
             self
