@@ -7,10 +7,11 @@ use std::time::Duration;
 use pan123_token::{AccessToken, Fingerprint};
 use pan123_token_cache::{Failure, Moment, Reason, TokenError};
 
+use crate::exchange_watch::{ExchangeWatch, Watched};
 use crate::job::Job;
 use crate::jobs::Place;
 use crate::live::Live;
-use crate::since::Since;
+use crate::since::{Since, left};
 use crate::state::{FirstToken, State};
 use crate::waiting::Waiter;
 
@@ -67,9 +68,7 @@ pub struct Caller {
     // All by the caller's own time.
     /// Since when jobs have stood still after so many draws.
     jobs_stand: Since<u64>,
-    /// Since when the exchange has stood still after so many polls.
-    exchange_stands: Since<(u64, u64)>,
-    pinged: Since<(u64, u64)>,
+    exchange_watch: ExchangeWatch,
     /// Since when there is a token that is yet to be saved.
     saving: Since<()>,
 }
@@ -99,8 +98,7 @@ impl Caller {
             limit,
             waits: false,
             jobs_stand: Since::default(),
-            exchange_stands: Since::default(),
-            pinged: Since::default(),
+            exchange_watch: ExchangeWatch::new(PING_AFTER, PING_ANSWER),
             saving: Since::default(),
         }
     }
@@ -209,21 +207,19 @@ impl Caller {
         waited: Duration,
         now: Moment,
     ) -> Option<Duration> {
-        let slot = state.exchange.as_ref()?;
         // A blocking one has a thread of its own.
-        let waker = slot.waker.as_ref()?;
-        let at = (slot.id, slot.polls);
-        let stood = self.exchange_stands.of(at, waited);
-        if let Some(left) = left(PING_AFTER, stood) {
-            return Some(left);
-        }
-        if let Some(left) = left(PING_ANSWER, self.pinged.of(at, waited)) {
-            *ping = Some(waker.clone());
-            return Some(left);
-        }
-        state.exchange = None;
-        state.lose_exchange(now);
-        Some(Duration::ZERO)
+        let (at, waker) = state.exchange.as_ref()?.waker()?;
+        Some(match self.exchange_watch.look(at, waited) {
+            Watched::Waits(left) => left,
+            Watched::Pinged(left) => {
+                *ping = Some(waker.clone());
+                left
+            }
+            Watched::Gone => {
+                state.supersede_exchange(now);
+                Duration::ZERO
+            }
+        })
     }
 }
 
@@ -232,9 +228,4 @@ impl Caller {
 fn is_worth_a_wait(state: &State, error: &TokenError) -> bool {
     let dropped = matches!(error.failure(), Some(Failure::Dropped));
     dropped && (state.exchange.is_some() || state.lost == 1)
-}
-
-/// What is left of a patience; `None` where it has run out.
-fn left(patience: Duration, passed: Duration) -> Option<Duration> {
-    patience.checked_sub(passed).filter(|left| !left.is_zero())
 }

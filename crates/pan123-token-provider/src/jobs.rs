@@ -10,7 +10,7 @@ const MAX_UNSTARTED: u32 = 3;
 
 /// What doesn't run is given up after so long also where no caller waits for it, since all have a token: else that would be
 /// renewed only once it has expired.
-pub(crate) const PATIENCE_OF_NONE: Duration = Duration::from_secs(60);
+pub(crate) const BACKGROUND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a job should run.
 ///
@@ -110,7 +110,7 @@ impl Jobs {
         let helps = |(job, draws)| draws == self.draws && self.has(job);
         let helped = self.helper.is_some_and(helps);
         let stood = self.stand.of(self.draws, now);
-        let stuck = stuck(self.draws) || stood >= PATIENCE_OF_NONE;
+        let stuck = stuck(self.draws) || stood >= BACKGROUND_PATIENCE;
         (!helped && stuck).then_some(Place::Elsewhere)
     }
 }

@@ -167,6 +167,7 @@ mod environment;
 mod error_line;
 mod events;
 mod exchange;
+mod exchange_watch;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod job;

@@ -24,3 +24,8 @@ impl<T: PartialEq> Since<T> {
         }
     }
 }
+
+/// What is left of a patience; `None` where it has run out.
+pub(crate) fn left(patience: Duration, passed: Duration) -> Option<Duration> {
+    patience.checked_sub(passed).filter(|left| !left.is_zero())
+}

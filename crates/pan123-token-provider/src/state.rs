@@ -8,8 +8,8 @@ use pan123_token::Cause;
 use pan123_token_cache::{Action, Moment, Reason, StoreError, StoreStep, Tier, TokenCache};
 
 use crate::events::Events;
-use crate::jobs::{Jobs, PATIENCE_OF_NONE};
-use crate::since::Since;
+use crate::exchange_watch::{At, ExchangeWatch, Watched};
+use crate::jobs::{BACKGROUND_PATIENCE, Jobs};
 
 /// How long a caller waits for an exchange that is under way, though its ticket has expired, before it looks again.
 const LATE_EXCHANGE: Duration = Duration::from_secs(1);
@@ -21,9 +21,8 @@ pub(crate) struct State {
     pub(crate) jobs: Jobs,
     /// The one exchange that is under way.
     pub(crate) exchange: Option<Slot>,
-    /// By the provider's clock: since when it has stood still after so many polls.
-    exchange_stands: Since<(u64, u64)>,
-    exchange_pinged: Since<(u64, u64)>,
+    /// By the provider's clock, where no caller waits for it.
+    exchange_watch: ExchangeWatch,
     /// Consecutive exchanges that were lost with their runtime.
     pub(crate) lost: u32,
     pub(crate) calls: StoreCalls,
@@ -71,6 +70,13 @@ pub(crate) struct Slot {
     pub(crate) waker: Option<Waker>,
 }
 
+impl Slot {
+    /// What wakes its future, and where that stands.
+    pub(crate) fn waker(&self) -> Option<(At, &Waker)> {
+        Some(((self.id, self.polls), self.waker.as_ref()?))
+    }
+}
+
 impl State {
     pub(crate) fn new(cache: TokenCache, sharing: bool) -> Self {
         Self {
@@ -79,8 +85,7 @@ impl State {
             last_id: 0,
             jobs: Jobs::default(),
             exchange: None,
-            exchange_stands: Since::default(),
-            exchange_pinged: Since::default(),
+            exchange_watch: ExchangeWatch::new(BACKGROUND_PATIENCE, BACKGROUND_PATIENCE),
             lost: 0,
             calls: StoreCalls::default(),
             first_token: FirstToken::None,
@@ -128,22 +133,25 @@ impl State {
         }
     }
 
-    /// Where no caller waits for it: the waker of an exchange that has stood still for long, so that it is polled if its
-    /// runtime runs. One that isn't polled then is superseded.
+    /// Pings an exchange that has stood still for long, though no caller waits for it, and supersedes one that doesn't
+    /// answer.
     pub(crate) fn look_after_exchange(&mut self, now: Moment) -> Option<Waker> {
-        let slot = self.exchange.as_ref()?;
         // A blocking one has a thread of its own.
-        let waker = slot.waker.as_ref()?;
-        let at = (slot.id, slot.polls);
-        if self.exchange_stands.of(at, now.monotonic) < PATIENCE_OF_NONE {
-            return None;
+        let (at, waker) = self.exchange.as_ref()?.waker()?;
+        match self.exchange_watch.look(at, now.monotonic) {
+            Watched::Waits(_) => None,
+            Watched::Pinged(_) => Some(waker.clone()),
+            Watched::Gone => {
+                self.supersede_exchange(now);
+                None
+            }
         }
-        if self.exchange_pinged.of(at, now.monotonic) < PATIENCE_OF_NONE {
-            return Some(waker.clone());
-        }
+    }
+
+    /// Gives up the exchange that is under way; it is dropped when it wakes.
+    pub(crate) fn supersede_exchange(&mut self, now: Moment) {
         self.exchange = None;
         self.lose_exchange(now);
-        None
     }
 
     /// The exchange that was under way is lost, whether or not its ticket has expired.
