@@ -22,6 +22,16 @@ fn all_rules_hold_of_providers() {
     all_hold(|seed| Scenario::of(seed).with_providers());
 }
 
+#[test]
+fn all_rules_hold_of_hosts_with_a_store_of_their_own() {
+    all_hold(|seed| Scenario::of(seed).with_fallback());
+}
+
+#[test]
+fn all_rules_hold_of_providers_with_a_store_of_their_host() {
+    all_hold(|seed| Scenario::of(seed).with_providers().with_fallback());
+}
+
 fn all_hold(scenario: fn(u64) -> Scenario) {
     thread::scope(|scope| {
         for half in 0..2 {
