@@ -1,6 +1,8 @@
 //! Two stores: the one that all share, and one that the processes of a host share while that is out.
 
-use pan123_token_cache::{FallbackStore, Tier};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pan123_token_cache::{FallbackStore, Rejection, Tier};
 
 use super::*;
 
@@ -339,4 +341,142 @@ fn loads_that_take_longer_than_the_poll_do_not_keep_it_from_the_lease() {
     };
     assert_eq!(steps, 3);
     drop(ticket);
+}
+
+fn suspect(secret: &str, age: Duration) -> Record {
+    let mut record = record(secret, START.wall - age, 30 * DAY);
+    record.suspect = true;
+    record
+}
+
+/// A good token that was issued ten seconds ago, after four forced renewals: it may be replaced after 16 minutes.
+fn young() -> Record {
+    let mut record = record("young", START.wall - 10 * SECOND, 30 * DAY);
+    record.forced = 4;
+    record
+}
+
+#[test]
+fn a_suspect_is_not_copied_to_the_hosts_store() {
+    let scene = Scene::new();
+    let age = 10 * SECOND;
+    scene.shared.put(&suspect("a", age), 30 * DAY - age);
+    let mut host = scene.process(1);
+    assert_eq!(host.wait().1, Reason::Suspect);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(secret(scene.local.stored()), None);
+}
+
+#[test]
+fn the_copy_takes_the_place_of_a_suspect_that_was_issued_later() {
+    let scene = Scene::new();
+    scene.local.put(&suspect("b", HOUR), 30 * DAY - HOUR);
+    let good = record("a", START.wall - DAY, 30 * DAY);
+    scene.shared.put(&good, 29 * DAY);
+    let mut host = scene.process(1);
+    assert_eq!(host.wait().1, Reason::Fresh);
+    assert_eq!(host.served().as_deref(), Some("a"));
+    assert_eq!(secret(scene.local.stored()).as_deref(), Some("a"));
+}
+
+/// Holds a newer token whenever one is saved.
+struct Outbids(Arc<AtomicU32>);
+
+impl TokenStore for Outbids {
+    fn load(&self, _: StoreKey) -> Result<Option<Stored>, StoreError> {
+        Ok(None)
+    }
+
+    fn lease(&self, _: StoreKey, _: Owner, _: Duration) -> Result<Lease, StoreError> {
+        Ok(Lease::Granted(None))
+    }
+
+    fn save(
+        &self,
+        _: StoreKey,
+        _: &Record,
+        _: Option<Fingerprint>,
+        _: Duration,
+    ) -> Result<Saved, StoreError> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        let issued = START.wall + MINUTE + SECOND * number;
+        Ok(Saved::Newer(Stored {
+            record: record(&format!("newer-{number}"), issued, 30 * DAY),
+            left: Some(30 * DAY),
+        }))
+    }
+
+    fn release(&self, _: StoreKey, _: Owner, _: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn two_stores_that_always_have_a_newer_token_do_not_keep_a_cache_busy() {
+    let clock = ManualClock::new(START);
+    let saves: Arc<AtomicU32> = Arc::default();
+    let stores = [(); 2].map(|()| Arc::new(Outbids(Arc::clone(&saves))));
+    let [shared, own] = stores;
+    let store: Arc<dyn TokenStore> = Arc::new(FallbackStore::new(shared, own));
+    let mut host = Host::sharing(&store, &clock, 1);
+    host.fetch_30_days("a");
+    for seconds in 0..3 {
+        host.wait();
+        let saves = saves.swap(0, Ordering::Relaxed);
+        assert!(saves <= 3, "{saves} saves after {seconds} s");
+        host.pass(SECOND);
+    }
+}
+
+#[test]
+fn a_lease_of_the_hosts_store_that_may_have_been_granted_is_released_there() {
+    let scene = Scene::with_shared_store_down();
+    scene.local.fail(&["lease"]);
+    let mut host = scene.process(1);
+    let ticket = host.ticket_without_the_store();
+    assert_eq!(scene.local.called().last(), Some(&"lease"));
+    scene.local.recover();
+    let result = grant("a", host.now().wall, 30 * DAY);
+    host.cache.fetched(ticket, result, host.now());
+    host.wait();
+    host.pass(MINUTE);
+    host.wait();
+    assert_eq!(scene.local.called(), ["save", "release"]);
+}
+
+#[test]
+fn in_place_of_a_suspect_no_older_token_of_the_hosts_store_is_taken() {
+    let scene = Scene::new();
+    scene.shared.put(&young(), 30 * DAY - 10 * SECOND);
+    let mut host = scene.process(1);
+    host.wait();
+    let rejection = host.cache.reject(&host.token(), host.now());
+    let replaceable_in = 16 * MINUTE - 10 * SECOND;
+    assert_eq!(rejection, Rejection::Suspect { replaceable_in });
+    scene.shared.fail(&FaultyStore::ALL);
+    let older = record("older", START.wall - DAY, 30 * DAY);
+    scene.local.put_over(&older, 29 * DAY);
+    scene.local.called();
+    for _ in 0..10 {
+        host.pass(MINUTE);
+        host.wait();
+        assert_eq!(host.served().as_deref(), Some("young"));
+    }
+    assert!(scene.local.called().contains(&"load"));
+}
+
+#[test]
+fn what_becomes_known_of_the_token_in_an_outage_is_known_to_the_others_of_the_host() {
+    let scene = Scene::with_shared_store_down();
+    scene.local.put(&young(), 30 * DAY - 10 * SECOND);
+    let mut host = scene.process(1);
+    // Until it bypasses the shared one.
+    while host.now().monotonic < START.monotonic + 40 * SECOND {
+        host.wait();
+        host.pass(SECOND);
+    }
+    assert_eq!(host.served().as_deref(), Some("young"));
+    let _ = host.cache.reject(&host.token(), host.now());
+    host.wait();
+    assert!(scene.local.stored().unwrap().suspect);
 }

@@ -122,6 +122,22 @@ fn an_exchange_whose_runtime_answers_is_waited_for() {
 }
 
 #[test]
+fn an_exchange_that_moves_to_another_task_is_pinged_there() {
+    let host = Host::new(false);
+    let mut caller = host.caller();
+    let (mut job, _) = caller.starts();
+    let (mut fetching, _) = silent(exchange(&mut job));
+    let counts: [Arc<Count>; 2] = Default::default();
+    for count in &counts {
+        assert!(poll(&mut fetching, &Waker::from(Arc::clone(count))).is_pending());
+    }
+    caller.waits();
+    caller.waited = 2 * SECOND;
+    caller.waits();
+    assert_eq!([counts[0].get(), counts[1].get()], [0, 1]);
+}
+
+#[test]
 fn an_exchange_whose_runtime_sleeps_is_superseded_and_dropped_unpolled() {
     let host = Host::new(false);
     let mut caller = host.caller();

@@ -67,6 +67,24 @@ fn the_first_token_is_handed_out_after_a_moment_or_at_the_callers_limit_though_i
     drop(save);
 }
 
+#[test]
+fn the_moment_for_the_first_save_begins_when_the_token_comes() {
+    let host = Host::new(true);
+    let mut caller = host.caller();
+    let (mut job, _) = caller.starts();
+    let mut exchange = until_exchange(&host, &mut job);
+    let operation = exchange.operation();
+    caller.waits();
+    host.clock.advance(2 * SECOND);
+    exchange.finish(Ok(grant(&operation, 1)));
+    let save = store_call(&mut job);
+    caller.waited = 2 * SECOND;
+    assert_eq!(caller.waits(), Duration::from_millis(250));
+    caller.waited = Duration::from_millis(2250);
+    assert_eq!(caller.ends().unwrap().secret(), "token-1");
+    drop(save);
+}
+
 /// It could not be used, and would keep all other hosts from fetching.
 #[test]
 fn no_lease_is_taken_beside_an_exchange_that_outlives_its_deadline() {

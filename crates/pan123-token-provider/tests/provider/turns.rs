@@ -121,6 +121,21 @@ fn a_rejected_token_that_may_not_be_replaced_yet_is_the_answer_at_once() {
 }
 
 #[test]
+fn a_rejected_token_that_may_not_be_replaced_yet_is_waited_for_where_another_is_on_its_way() {
+    let host = Host::new(false);
+    let old = host.token(1);
+    host.clock.advance(SECOND);
+    let (mut job, _) = host.asking(Wanted::Refreshed).starts();
+    let mut exchange = exchange(&mut job);
+    let operation = exchange.operation();
+    host.provider.reject(&old);
+    let mut replacing = host.asking(Wanted::Replacing(old.fingerprint()));
+    replacing.waits();
+    exchange.finish(Ok(grant(&operation, 2)));
+    assert_eq!(replacing.ends().unwrap().secret(), "token-2");
+}
+
+#[test]
 fn a_rejected_token_that_is_old_enough_is_replaced() {
     let host = Host::new(false);
     let old = host.token(1);
