@@ -155,6 +155,12 @@ impl World {
             task.await.unwrap();
         }
         self.flush().await;
+        // What is read without the lock is what is held.
+        let published = self.0.provider.current();
+        if published.is_some() {
+            let held = self.wait(Wanted::Usable).await.unwrap();
+            assert_eq!(published, Some(held));
+        }
     }
 
     fn asked(&self) -> u32 {

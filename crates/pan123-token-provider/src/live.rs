@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use pan123_token::{AccessToken, GetAccessToken};
 use pan123_token_cache::{Alarm, Clock, Event, Moment, Snapshot, StoreKey};
 
 use crate::metrics::Metrics;
 use crate::state::State;
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
 
 pub(crate) type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
 

@@ -5,7 +5,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use pan123_token::{BaseUrl, Credentials, GetAccessToken, Origins};
 use pan123_token_cache::{Clock, Event, PolicyError, RenewalPolicy, StoreKey, TokenCache};
 
@@ -13,7 +12,7 @@ use crate::Provider;
 use crate::live::{Live, OnEvent};
 use crate::metrics::Metrics;
 use crate::state::State;
-use crate::sync::Mutex;
+use crate::sync::{ArcSwap, Mutex};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -54,6 +54,18 @@ fn a_flush_is_woken_by_the_report_it_waits_for() {
 }
 
 #[test]
+fn a_flush_waits_for_a_call_to_the_store() {
+    let host = Host::new(true);
+    let mut caller = host.caller();
+    let (mut job, _) = caller.starts();
+    let call = store_call(&mut job);
+    assert!(!is_flushed(&host));
+    call.run(&host.store);
+    host.carry_out(job, 1);
+    assert!(is_flushed(&host));
+}
+
+#[test]
 fn a_flush_waits_for_the_delivery_of_events() {
     let clock = ManualClock::new(pan123_token_cache::Moment::default());
     let (entered, is_entered) = mpsc::channel();
