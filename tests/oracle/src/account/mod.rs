@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use pan123_token::OffsetDateTime;
-use pan123_token_cache::{Moment, RenewalPolicy, Tier};
+use pan123_token_cache::{Moment, Owner, RenewalPolicy, Tier};
 
 use crate::life::Life;
 use crate::platform::TokenId;
@@ -29,6 +29,15 @@ pub(crate) struct LeaseSeen {
     pub(crate) record: Option<(TokenId, Life)>,
     /// In which store it is.
     pub(crate) tier: Tier,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AskedLease {
+    pub(crate) tier: Tier,
+    /// `None` where the provider itself had it fail.
+    pub(crate) owner: Option<Owner>,
+    /// It may have been granted, and wasn't tried to be released.
+    pub(crate) open: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +103,10 @@ pub(crate) struct Account {
     pub(crate) holds_lease_until: Option<Duration>,
     /// Under a lease that is not released yet: in which store it is, and until when it must cool down.
     pub(crate) cooldown: Option<(Tier, Duration)>,
+    /// The last lease that was asked for in each store.
+    pub(crate) asked: Vec<AskedLease>,
+    /// The token in the host's own store, by its last answer.
+    pub(crate) hosts_store_holds: Option<TokenId>,
     /// In which store the lease was that the last fetch was drawn under.
     pub(crate) was_leased: Option<Tier>,
     /// For how long the last lease that was denied is not to be had, by the monotonic clock.
@@ -145,6 +158,8 @@ impl Account {
             lease: None,
             holds_lease_until: None,
             cooldown: None,
+            asked: Vec::new(),
+            hosts_store_holds: None,
             was_leased: None,
             denied_until: Duration::ZERO,
             unsaved: None,

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pan123_token_cache::{Lease, Moment, Saved, StoreStep, Stored, TakeLease, Tier};
+use pan123_token_cache::{Lease, Moment, Owner, Saved, StoreStep, Stored, TakeLease, Tier};
 
-use super::{Account, FlightKind, InFlight, LeaseSeen};
+use super::{Account, AskedLease, FlightKind, InFlight, LeaseSeen};
 use crate::answer::Answer;
 use crate::life::Life;
 use crate::platform::TokenId;
@@ -51,6 +51,11 @@ impl Account {
         if tier == Tier::Shared {
             self.must_save = None;
         }
+        match step {
+            StoreStep::Lease(step) => self.asks_for_lease(tier, Some(step.call().owner)),
+            StoreStep::Release(_) => self.close_lease(tier),
+            _ => {}
+        }
         if matches!(step, StoreStep::Release(_)) && self.lease.take().is_some() {
             // It lets others go first, once after a failure.
             if !self.gave_way {
@@ -84,6 +89,7 @@ impl Account {
         self.holds_lease_until = None;
         self.excuse(at + self.policy.store_retry_cap);
         if tier == Tier::Host {
+            self.hosts_store_holds = None;
             return;
         }
         self.must_save = None;
@@ -97,8 +103,11 @@ impl Account {
     }
 
     /// A call was drawn, and failed without one.
-    pub(crate) fn could_not_call(&mut self, tier: Tier, writes: bool, now: Moment) {
-        self.call_failed(tier, now, now.monotonic, writes, false);
+    pub(crate) fn could_not_call(&mut self, tier: Tier, call: &str, now: Moment) {
+        self.call_failed(tier, now, now.monotonic, call != "load", false);
+        if call == "lease" {
+            self.asks_for_lease(tier, None);
+        }
     }
 
     /// The store's answer to a step. Returns a token that must be served now.
@@ -151,6 +160,13 @@ impl Account {
                 ..StoreSeen::default()
             };
         }
+        if let (Tier::Host, false) = (tier, matches!(step, StoreStep::Release(_))) {
+            self.hosts_store_holds = match (answer.stored(), step) {
+                (Some(stored), _) => Some(token_id(&stored.record.token)),
+                (None, StoreStep::Save(step)) => Some(token_id(&step.call().record.token)),
+                (None, _) => None,
+            };
+        }
         match (answer, step) {
             (Answer::Lease(Ok(lease)), StoreStep::Lease(step)) => {
                 self.leased(lease, asked, *step.call(), now);
@@ -169,6 +185,20 @@ impl Account {
             self.must_give_back(answer, now);
         }
         better.filter(|_| shared)
+    }
+
+    fn asks_for_lease(&mut self, tier: Tier, owner: Option<Owner>) {
+        self.asked.retain(|it| it.tier != tier);
+        self.asked.push(AskedLease {
+            tier,
+            owner,
+            open: true,
+        });
+    }
+
+    fn close_lease(&mut self, tier: Tier) {
+        let of_tier = self.asked.iter_mut().filter(|it| it.tier == tier);
+        of_tier.for_each(|it| it.open = false);
     }
 
     fn leased(&mut self, lease: &Lease, asked: Moment, call: TakeLease, now: Moment) {
@@ -190,10 +220,12 @@ impl Account {
                 self.cooldown.take_if(|(leased, _)| *leased == call.tier);
             }
             Lease::Stuck(_) => {
+                self.close_lease(call.tier);
                 self.store.useless = true;
                 self.excuse(now.monotonic + self.policy.store_retry_cap);
             }
             Lease::Held(wait, _) | Lease::CoolingDown(wait, _) => {
+                self.close_lease(call.tier);
                 self.denied_until = now.monotonic + *wait;
                 self.gave_way = true;
                 let wait = (*wait).min(self.policy.backoff_cap_serving);

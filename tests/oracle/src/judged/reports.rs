@@ -122,7 +122,16 @@ impl Judged {
             "the store failed, and no event says so".to_owned()
         });
         self.one(check)?;
-        self.observe(must, now).map(drop)
+        let before = self.account.held.filter(|_| self.account.serving);
+        let served = self.observe(must, now)?;
+        let older = before
+            .zip(served.as_ref().map(token_id))
+            .filter(|_| tier == Tier::Host);
+        let check = older.map_or(Ok(()), |(before, served)| {
+            self.account
+                .hosts_store_brings_no_older(before, served, now)
+        });
+        self.one(check)
     }
 
     /// An API call was refused with this token.

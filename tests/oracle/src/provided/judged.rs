@@ -256,12 +256,10 @@ impl Judged {
                     known -= 1;
                 }
                 (Event::StoreFailed { call, .. }, _) => {
-                    self.account
-                        .could_not_call(Tier::Shared, *call != "load", now);
+                    self.account.could_not_call(Tier::Shared, call, now);
                 }
                 (Event::HostStoreFailed { call, .. }, _) => {
-                    self.account
-                        .could_not_call(Tier::Host, *call != "load", now);
+                    self.account.could_not_call(Tier::Host, call, now);
                 }
                 _ => {}
             }

@@ -43,6 +43,21 @@ impl Account {
         )
     }
 
+    /// Rule 11: the host's own store brings no token that is older than one that is usable, though that be a suspect.
+    pub(crate) fn hosts_store_brings_no_older(
+        &self,
+        before: TokenId,
+        served: TokenId,
+        now: Moment,
+    ) -> Check {
+        let issued = |token| self.lives_of(token).iter().map(|life| life.issued_at);
+        let older = issued(served).max() < issued(before).min();
+        let gives_way = older && self.is_surely_usable(before, now);
+        ensure(!gives_way, 11, "hosts-store-brings-no-older", || {
+            format!("token {served} of the host's store took the place of {before}, which is newer")
+        })
+    }
+
     /// Rejected here, and old enough to be replaced, by each account of it.
     fn is_withheld(&self, token: TokenId, now: Moment) -> bool {
         self.was_rejected(token) && self.until_replaceable(token, now).1.is_zero()

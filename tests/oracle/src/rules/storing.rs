@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pan123_token_cache::{Moment, Release, Save, StoreStep, Tier};
+use pan123_token_cache::{Moment, Release, Save, StoreStep, TakeLease, Tier};
 
 use super::{Check, ensure};
 use crate::account::Account;
@@ -28,8 +28,13 @@ impl Account {
             self.saves_first(step, now),
         ];
         match step {
-            StoreStep::Save(step) => checks.push(self.hands_forced_on(step.call())),
+            StoreStep::Lease(step) => checks.push(self.releases_before_it_asks(*step.call())),
+            StoreStep::Save(step) => {
+                checks.push(self.hands_forced_on(step.call()));
+                checks.push(self.copies_no_suspect(step.call()));
+            }
             StoreStep::Release(step) => {
+                checks.push(self.releases_what_it_asked_for(*step.call()));
                 checks.push(self.leaves_a_cooldown(*step.call(), now));
                 checks.push(self.keeps_others_away_for_rate_limits_alone(*step.call(), now));
             }
@@ -88,6 +93,48 @@ impl Account {
         let right = expected.contains(&saved) || lives.iter().any(|life| life.forced == saved);
         ensure(right, 7, "forced-is-handed-on", || {
             format!("{saved} forced renewals were saved instead of {expected:?}")
+        })
+    }
+
+    /// Rule 12: a lease that may have been granted is released before another is asked for in the same store.
+    fn releases_before_it_asks(&self, call: TakeLease) -> Check {
+        let unreleased = self.asked.iter().any(|it| it.tier == call.tier && it.open);
+        ensure(!unreleased, 12, "released-before-asked-again", || {
+            format!(
+                "a lease in the {:?} store after one that may have been granted",
+                call.tier
+            )
+        })
+    }
+
+    /// Rule 12: a lease is released in the store where it was asked for.
+    fn releases_what_it_asked_for(&self, call: Release) -> Check {
+        let asked = self
+            .asked
+            .iter()
+            .any(|it| it.tier == call.tier && it.owner.is_none_or(|it| it == call.owner));
+        ensure(asked, 12, "released-where-asked", || {
+            format!(
+                "a release in the {:?} store of a lease that wasn't asked for there",
+                call.tier
+            )
+        })
+    }
+
+    /// Rule 11: the copy in the host's store is there for those who start in an outage. A suspect takes no other token's
+    /// place there, but one that was received for it.
+    fn copies_no_suspect(&self, call: &Save) -> Check {
+        let token = token_id(&call.record.token);
+        let received = self.unsaved.as_ref().is_some_and(|it| it.token == token);
+        let other = call
+            .replaces
+            .is_some_and(|it| it != call.record.fingerprint());
+        // An earlier save of it, before it was rejected, may have done that already.
+        let there = self.hosts_store_holds.is_none_or(|it| it == token);
+        let copies = call.tier == Tier::Host && call.record.suspect && other;
+        let copies = copies && !received && !there;
+        ensure(!copies, 11, "suspect-is-not-copied", || {
+            format!("token {token}, a suspect, in place of another in the host's store")
         })
     }
 
