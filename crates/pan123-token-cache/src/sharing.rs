@@ -137,6 +137,17 @@ impl Sharing {
         }
     }
 
+    /// What the store of this tier has is held now. It was to save another token.
+    pub(crate) fn adopted(&mut self, tier: Tier) {
+        if tier == Tier::Host {
+            // It was fetched while the shared store was out.
+            self.offer(None);
+        }
+        self.owed(tier).saved();
+        // A good one is copied all the same.
+        self.owed(Tier::Host).saved();
+    }
+
     pub(crate) fn is_unsaved(&self) -> bool {
         self.enabled && self.owed.is_unsaved()
     }

@@ -63,8 +63,8 @@ impl World {
                     && now.monotonic.saturating_sub(account.changed_at) < HOUR * 2
                 || account.wants_another()
                 || account
-                    .holds_lease_until
-                    .is_some_and(|until| now.monotonic < until)
+                    .holds_lease
+                    .is_some_and(|(_, until)| now.monotonic < until)
                 || now.monotonic.saturating_sub(account.changed_at) < LEAST
                 || self.hosts[process.host].asleep_until > at
                 || !self.platform.accepts(token, at)

@@ -156,8 +156,8 @@ impl World {
         let now = self.clock(number);
         let account = self.processes[number].judged.as_ref().map(Judged::account);
         let holds = account.is_some_and(|it| {
-            it.holds_lease_until
-                .is_some_and(|until| now.monotonic < until)
+            it.holds_lease
+                .is_some_and(|(_, until)| now.monotonic < until)
         });
         let unsaved = account.is_some_and(|it| it.unsaved.is_some());
         self.faults.explained += u64::from(holds || unsaved);

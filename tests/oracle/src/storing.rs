@@ -17,7 +17,13 @@ use crate::world::{Event, World};
 
 impl World {
     pub(crate) fn send_step(&mut self, process: usize, asked: Asked) {
-        self.say(process, || format!("store: {}", asked.step.name()));
+        self.say(process, || {
+            let store = match asked.step.tier() {
+                Tier::Shared => "store",
+                Tier::Host => "host's file",
+            };
+            format!("{store}: {}", asked.step.name())
+        });
         if self.is_faulty() && self.random.chance(self.scenario.store.step_dropped) {
             let timeout = self.policy(process).store_timeout;
             if self.is_provided(process) {

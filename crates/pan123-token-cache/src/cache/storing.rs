@@ -280,12 +280,7 @@ impl TokenCache {
             self.refresh = Refresh::InsteadOf(stored.fingerprint);
         }
         self.held = Some(Arc::new(stored));
-        self.sharing.owed(tier).saved();
-        if tier == Tier::Host {
-            // It was fetched while the shared store was out.
-            self.sharing.offer(None);
-            self.sharing.owed(Tier::Host).saved();
-        }
+        self.sharing.adopted(tier);
         self.adopted();
     }
 

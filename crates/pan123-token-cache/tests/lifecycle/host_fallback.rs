@@ -368,6 +368,33 @@ fn a_suspect_is_not_copied_to_the_hosts_store() {
 }
 
 #[test]
+fn a_copy_that_could_not_be_made_is_not_made_of_a_suspect_later() {
+    let scene = Scene::new();
+    let older = record("older", START.wall - DAY, 30 * DAY);
+    scene.local.put(&older, 29 * DAY);
+    scene.local.fail(&["save"]);
+    scene
+        .shared
+        .put(&record("a", START.wall, 30 * DAY), 30 * DAY);
+    let mut host = scene.process(1);
+    host.wait();
+    assert_eq!(host.served().as_deref(), Some("a"));
+    // Another host has one that it rejected.
+    scene.clock.advance(5 * MINUTE);
+    let mut theirs = record("b", host.now().wall, 30 * DAY);
+    (theirs.suspect, theirs.forced) = (true, 4);
+    scene.shared.put_over(&theirs, 30 * DAY);
+    host.wait();
+    assert_eq!(host.served().as_deref(), Some("b"));
+    scene.local.recover();
+    scene.local.called();
+    scene.clock.advance(5 * MINUTE);
+    host.wait();
+    assert!(scene.local.called().is_empty());
+    assert_eq!(secret(scene.local.stored()).as_deref(), Some("older"));
+}
+
+#[test]
 fn the_copy_takes_the_place_of_a_suspect_that_was_issued_later() {
     let scene = Scene::new();
     scene.local.put(&suspect("b", HOUR), 30 * DAY - HOUR);

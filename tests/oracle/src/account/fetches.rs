@@ -265,6 +265,7 @@ impl Account {
         self.renewed();
         self.refresh = Refresh::No;
         self.changed_at = now.monotonic;
+        self.received = Some(token);
         if self.shares {
             self.unsaved = Some(Unsaved {
                 token,

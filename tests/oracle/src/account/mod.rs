@@ -99,14 +99,16 @@ pub(crate) struct Account {
     pub(crate) store: StoreSeen,
     /// The lease that the next fetch may be drawn under.
     pub(crate) lease: Option<LeaseSeen>,
-    /// Not released yet, until then.
-    pub(crate) holds_lease_until: Option<Duration>,
+    /// Not released yet: in which store, and until when.
+    pub(crate) holds_lease: Option<(Tier, Duration)>,
     /// Under a lease that is not released yet: in which store it is, and until when it must cool down.
     pub(crate) cooldown: Option<(Tier, Duration)>,
     /// The last lease that was asked for in each store.
     pub(crate) asked: Vec<AskedLease>,
-    /// The token in the host's own store, by its last answer.
-    pub(crate) hosts_store_holds: Option<TokenId>,
+    /// The last token that was fetched.
+    pub(crate) received: Option<TokenId>,
+    /// The last token that the host's own store was to save.
+    pub(crate) copied: Option<TokenId>,
     /// In which store the lease was that the last fetch was drawn under.
     pub(crate) was_leased: Option<Tier>,
     /// For how long the last lease that was denied is not to be had, by the monotonic clock.
@@ -156,10 +158,11 @@ impl Account {
             spent: 0,
             store: StoreSeen::default(),
             lease: None,
-            holds_lease_until: None,
+            holds_lease: None,
             cooldown: None,
             asked: Vec::new(),
-            hosts_store_holds: None,
+            received: None,
+            copied: None,
             was_leased: None,
             denied_until: Duration::ZERO,
             unsaved: None,

@@ -54,6 +54,9 @@ impl Account {
         match step {
             StoreStep::Lease(step) => self.asks_for_lease(tier, Some(step.call().owner)),
             StoreStep::Release(_) => self.close_lease(tier),
+            StoreStep::Save(step) if tier == Tier::Host => {
+                self.copied = Some(token_id(&step.call().record.token));
+            }
             _ => {}
         }
         if matches!(step, StoreStep::Release(_)) && self.lease.take().is_some() {
@@ -84,12 +87,11 @@ impl Account {
         writes: bool,
         misconfigured: bool,
     ) {
-        self.lease = None;
+        self.lease.take_if(|lease| lease.tier == tier);
         // A release that failed leaves it to its term.
-        self.holds_lease_until = None;
+        self.holds_lease.take_if(|(leased, _)| *leased == tier);
         self.excuse(at + self.policy.store_retry_cap);
         if tier == Tier::Host {
-            self.hosts_store_holds = None;
             return;
         }
         self.must_save = None;
@@ -160,20 +162,23 @@ impl Account {
                 ..StoreSeen::default()
             };
         }
-        if let (Tier::Host, false) = (tier, matches!(step, StoreStep::Release(_))) {
-            self.hosts_store_holds = match (answer.stored(), step) {
-                (Some(stored), _) => Some(token_id(&stored.record.token)),
-                (None, StoreStep::Save(step)) => Some(token_id(&step.call().record.token)),
-                (None, _) => None,
-            };
-        }
         match (answer, step) {
             (Answer::Lease(Ok(lease)), StoreStep::Lease(step)) => {
                 self.leased(lease, asked, *step.call(), now);
             }
-            (Answer::Save(Ok(_)), StoreStep::Save(_)) if shared => self.unsaved = None,
+            (Answer::Save(Ok(saved)), StoreStep::Save(_)) => {
+                if shared {
+                    self.unsaved = None;
+                }
+                let lease = self.lease.as_mut().filter(|lease| lease.tier == tier);
+                if let (Some(lease), Saved::Newer(stored)) = (lease, saved) {
+                    // That stands there now.
+                    let token = token_id(&stored.record.token);
+                    lease.record = Some((token, Life::of_stored(stored, asked)));
+                }
+            }
             (Answer::Release(Ok(())), _) => {
-                self.holds_lease_until = None;
+                self.holds_lease.take_if(|(leased, _)| *leased == tier);
                 self.cooldown.take_if(|(leased, _)| *leased == tier);
             }
             _ => {}
@@ -216,7 +221,7 @@ impl Account {
                     record,
                     tier: call.tier,
                 });
-                self.holds_lease_until = Some(ends.monotonic);
+                self.holds_lease = Some((call.tier, ends.monotonic));
                 self.cooldown.take_if(|(leased, _)| *leased == call.tier);
             }
             Lease::Stuck(_) => {

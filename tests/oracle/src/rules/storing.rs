@@ -125,12 +125,12 @@ impl Account {
     /// place there, but one that was received for it.
     fn copies_no_suspect(&self, call: &Save) -> Check {
         let token = token_id(&call.record.token);
-        let received = self.unsaved.as_ref().is_some_and(|it| it.token == token);
+        let received = self.received == Some(token);
         let other = call
             .replaces
             .is_some_and(|it| it != call.record.fingerprint());
         // An earlier save of it, before it was rejected, may have done that already.
-        let there = self.hosts_store_holds.is_none_or(|it| it == token);
+        let there = self.copied == Some(token);
         let copies = call.tier == Tier::Host && call.record.suspect && other;
         let copies = copies && !received && !there;
         ensure(!copies, 11, "suspect-is-not-copied", || {
@@ -179,11 +179,11 @@ impl Account {
         })
     }
 
-    /// Rule 12: the lease is free at once when its holder doesn't fetch.
+    /// Rule 12: the lease is free at once when its holder doesn't fetch. That of the host's store waits while that is skipped.
     pub(crate) fn frees_the_lease(&self, now: Moment) -> Check {
         let holds = self
-            .holds_lease_until
-            .is_some_and(|until| now.monotonic < until)
+            .holds_lease
+            .is_some_and(|(tier, until)| tier == Tier::Shared && now.monotonic < until)
             && self.store.failing_since.is_none()
             && !self.store.useless
             && self.in_flight.is_none();

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use pan123_token::{FetchError, Grant, time};
 use pan123_token_cache::{
-    Lease, Moment, Reason, Record, RenewalPolicy, Saved, StoreError, StoreStep, Stored, TokenCache,
+    Lease, Moment, Reason, Record, RenewalPolicy, Saved, StoreError, StoreStep, Stored, Tier,
+    TokenCache,
 };
 
 use self::figures::{Bytes, failures, quick, template_record};
@@ -35,9 +36,23 @@ const ALIVE_AGAIN: Duration = Duration::from_secs(3600 + 900 + 60 + 45 + 30 + 10
 /// # Panics
 ///
 /// That is how it says so.
-#[expect(clippy::panic, reason = "what a fuzzer looks for")]
 pub fn check(script: &[u8]) {
-    match (Script::run(script), Script::run(script)) {
+    check_of(script, false);
+}
+
+/// The same of a cache that has a store of its host beside the one that all share.
+///
+/// # Panics
+///
+/// That is how it says so.
+pub fn check_with_fallback(script: &[u8]) {
+    check_of(script, true);
+}
+
+#[expect(clippy::panic, reason = "what a fuzzer looks for")]
+fn check_of(script: &[u8], fallback: bool) {
+    let run = || Script::run(script, fallback);
+    match (run(), run()) {
         (Ok(first), Ok(second)) => {
             assert_eq!(first, second, "equal seeds and inputs, equal actions");
         }
@@ -70,14 +85,15 @@ struct Script {
     steps: Vec<Asked>,
     wait: Option<Moment>,
     tokens: usize,
-    record: Option<Record>,
+    /// What the shared store holds, and the host's.
+    records: [Option<Record>; 2],
     /// What the machine did, to be compared.
     trace: Vec<String>,
 }
 
 impl Script {
     /// Leads a life as the script says, then one without faults, and says what the machine did.
-    fn run(script: &[u8]) -> Result<Vec<String>, (Broken, Vec<String>)> {
+    fn run(script: &[u8], fallback: bool) -> Result<Vec<String>, (Broken, Vec<String>)> {
         let mut bytes = Bytes(script.iter());
         let (kind, seed) = (bytes.digit(), bytes.digit());
         let policy = if kind / 2 % 2 == 1 {
@@ -88,7 +104,11 @@ impl Script {
         let shares = kind % 2 == 1;
         let mut cache = TokenCache::new(policy.clone(), seed as u64).unwrap();
         if shares {
-            cache = cache.sharing();
+            cache = if fallback {
+                cache.with_fallback()
+            } else {
+                cache.sharing()
+            };
         }
         let mut world = Self {
             judged: Judged::new(cache, policy, shares).printing(),
@@ -98,7 +118,7 @@ impl Script {
             steps: Vec::new(),
             wait: None,
             tokens: 0,
-            record: None,
+            records: [None, None],
             trace: Vec::new(),
         };
         match world.live(&mut bytes) {
@@ -204,7 +224,8 @@ impl Script {
                 self.tickets.push(ticket);
             }
             Drawn::Store(asked) => {
-                self.trace.push(asked.step.name().to_owned());
+                let (step, tier) = (asked.step.name(), asked.step.tier());
+                self.trace.push(format!("{step}, {tier:?}"));
                 self.steps.push(asked);
             }
             Drawn::Wait { until, reason } => {
@@ -259,7 +280,7 @@ impl Script {
             Condition::Empty => None,
             Condition::Foreign(stored) => Some(Stored::clone(stored)),
             _ => self
-                .record
+                .record_in(step.tier())
                 .clone()
                 .map(|record| Stored { record, left: None }),
         };
@@ -276,10 +297,17 @@ impl Script {
                 }
                 // As a store has it, which keeps milliseconds.
                 let form = step.call().record.encode();
-                self.record = Some(Record::decode(form.as_bytes()).unwrap());
+                *self.record_in(step.call().tier) = Some(Record::decode(form.as_bytes()).unwrap());
                 Answer::Save(Ok(Saved::Kept))
             }
             StoreStep::Release(_) => Answer::Release(Ok(())),
+        }
+    }
+
+    fn record_in(&mut self, tier: Tier) -> &mut Option<Record> {
+        match tier {
+            Tier::Shared => &mut self.records[0],
+            Tier::Host => &mut self.records[1],
         }
     }
 
