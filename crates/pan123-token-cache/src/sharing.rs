@@ -84,7 +84,7 @@ impl Sharing {
         if !self.enabled {
             return None;
         }
-        let of_host = |fallback: &mut HostFallback| fallback.pending(held, policy, now);
+        let of_host = |fallback: &mut HostFallback| fallback.pending(held, now);
         if let Some(pending) = self.fallback.as_mut().and_then(of_host) {
             return Some(pending);
         }

@@ -133,7 +133,8 @@ impl TokenCache {
         }
         if let (Tier::Host, Some(fallback)) = (call.tier, &mut self.sharing.fallback) {
             // Also where it keeps a newer one: then that was adopted, or is of no use.
-            fallback.saved(self.held.as_ref().map(|held| held.fingerprint));
+            let held = self.held.as_ref().map(|held| held.fingerprint);
+            fallback.saved(held, &self.policy, now);
         }
     }
 

@@ -51,18 +51,19 @@ impl HostFallback {
         self.known = stored;
     }
 
-    pub(crate) fn saved(&mut self, saved: Option<Fingerprint>) {
+    pub(crate) fn saved(
+        &mut self,
+        saved: Option<Fingerprint>,
+        policy: &RenewalPolicy,
+        now: Moment,
+    ) {
         self.known = saved;
+        self.copy_again_at = now.monotonic.saturating_add(policy.lease_poll);
     }
 
     /// What it is owed, or the steps to a copy of the held token: a look at what it holds, and a save where that is
     /// another.
-    pub(crate) fn pending(
-        &mut self,
-        held: Option<&Held>,
-        policy: &RenewalPolicy,
-        now: Moment,
-    ) -> Option<Pending> {
+    pub(crate) fn pending(&mut self, held: Option<&Held>, now: Moment) -> Option<Pending> {
         if !self.is_usable_at(now) {
             return None;
         }
@@ -72,8 +73,7 @@ impl HostFallback {
             }
             let is_copied = self.known == Some(held.fingerprint) || self.owed.is_unsaved();
             if !is_copied && self.copy_again_at <= now.monotonic {
-                self.copy_again_at = now.monotonic.saturating_add(policy.lease_poll);
-                self.owed.save(self.known);
+                return Some(Pending::Save(self.owed.save_of(held, self.known, now)));
             }
         }
         self.owed.pending(held, now)

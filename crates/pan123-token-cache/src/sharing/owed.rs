@@ -49,18 +49,22 @@ impl Owed {
     /// The call that comes first, if there is one: others wait for the lease in order to find what was saved.
     pub(crate) fn pending(&mut self, held: Option<&Held>, now: Moment) -> Option<Pending> {
         if let (Some(Unsaved { replaces }), Some(held)) = (self.unsaved, held) {
-            let left = held.left_at(now);
-            if !left.is_zero() {
-                return Some(Pending::Save(Save {
-                    record: held.record(),
-                    replaces,
-                    left,
-                    tier: self.tier,
-                }));
+            let save = self.save_of(held, replaces, now);
+            if !save.left.is_zero() {
+                return Some(Pending::Save(save));
             }
             self.unsaved = None;
         }
         self.pending_release(now)
+    }
+
+    pub(crate) fn save_of(&self, held: &Held, replaces: Option<Fingerprint>, now: Moment) -> Save {
+        Save {
+            record: held.record(),
+            replaces,
+            left: held.left_at(now),
+            tier: self.tier,
+        }
     }
 
     pub(crate) fn pending_release(&self, now: Moment) -> Option<Pending> {

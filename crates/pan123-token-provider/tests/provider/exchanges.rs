@@ -199,7 +199,7 @@ fn an_exchange_whose_runtime_sleeps_is_superseded_though_no_caller_waits() {
     let waker = Waker::from(Arc::clone(&count));
     assert!(poll(&mut fetching, &waker).is_pending());
     let minute = 60 * SECOND;
-    // One that answers is left alone.
+    // One that answers is not superseded.
     for minutes in 1..=3 {
         assert_eq!(host.caller().ends().unwrap(), old);
         host.clock.advance(minute);

@@ -107,8 +107,10 @@ impl Account {
     /// A call was drawn, and failed without one.
     pub(crate) fn could_not_call(&mut self, tier: Tier, call: &str, now: Moment) {
         self.call_failed(tier, now, now.monotonic, call != "load", false);
-        if call == "lease" {
-            self.asks_for_lease(tier, None);
+        match (call, tier) {
+            ("lease", _) => self.asks_for_lease(tier, None),
+            ("save", Tier::Host) => self.copied = self.held,
+            _ => {}
         }
     }
 
