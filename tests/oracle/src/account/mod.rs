@@ -107,8 +107,6 @@ pub(crate) struct Account {
     pub(crate) asked: Vec<AskedLease>,
     /// The last token that was fetched.
     pub(crate) received: Option<TokenId>,
-    /// The last token that the host's own store was to save.
-    pub(crate) copied: Option<TokenId>,
     /// In which store the lease was that the last fetch was drawn under.
     pub(crate) was_leased: Option<Tier>,
     /// For how long the last lease that was denied is not to be had, by the monotonic clock.
@@ -162,7 +160,6 @@ impl Account {
             cooldown: None,
             asked: Vec::new(),
             received: None,
-            copied: None,
             was_leased: None,
             denied_until: Duration::ZERO,
             unsaved: None,

@@ -54,9 +54,6 @@ impl Account {
         match step {
             StoreStep::Lease(step) => self.asks_for_lease(tier, Some(step.call().owner)),
             StoreStep::Release(_) => self.close_lease(tier),
-            StoreStep::Save(step) if tier == Tier::Host => {
-                self.copied = Some(token_id(&step.call().record.token));
-            }
             _ => {}
         }
         if matches!(step, StoreStep::Release(_)) && self.lease.take().is_some() {
@@ -107,10 +104,8 @@ impl Account {
     /// A call was drawn, and failed without one.
     pub(crate) fn could_not_call(&mut self, tier: Tier, call: &str, now: Moment) {
         self.call_failed(tier, now, now.monotonic, call != "load", false);
-        match (call, tier) {
-            ("lease", _) => self.asks_for_lease(tier, None),
-            ("save", Tier::Host) => self.copied = self.held,
-            _ => {}
+        if call == "lease" {
+            self.asks_for_lease(tier, None);
         }
     }
 

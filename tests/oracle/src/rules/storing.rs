@@ -129,10 +129,7 @@ impl Account {
         let other = call
             .replaces
             .is_some_and(|it| it != call.record.fingerprint());
-        // An earlier save of it, before it was rejected, may have done that already.
-        let there = self.copied == Some(token);
-        let copies = call.tier == Tier::Host && call.record.suspect && other;
-        let copies = copies && !received && !there;
+        let copies = call.tier == Tier::Host && call.record.suspect && other && !received;
         ensure(!copies, 11, "suspect-is-not-copied", || {
             format!("token {token}, a suspect, in place of another in the host's store")
         })
