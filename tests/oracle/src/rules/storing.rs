@@ -38,7 +38,7 @@ impl Account {
                 checks.push(self.leaves_a_cooldown(*step.call(), now));
                 checks.push(self.keeps_others_away_for_rate_limits_alone(*step.call(), now));
             }
-            _ => {}
+            StoreStep::Load(_) => {}
         }
         checks
     }
