@@ -27,6 +27,8 @@ pub(crate) struct LeaseSeen {
     pub(crate) ends: Moment,
     /// The record that was read with it.
     pub(crate) record: Option<(TokenId, Life)>,
+    /// That it kept another one instead of what was to be saved was answered since.
+    pub(crate) outdated: bool,
     /// In which store it is.
     pub(crate) tier: Tier,
 }

@@ -168,10 +168,8 @@ impl Account {
                     self.unsaved = None;
                 }
                 let lease = self.lease.as_mut().filter(|lease| lease.tier == tier);
-                if let (Some(lease), Saved::Newer(stored)) = (lease, saved) {
-                    // That stands there now.
-                    let token = token_id(&stored.record.token);
-                    lease.record = Some((token, Life::of_stored(stored, asked)));
+                if let (Some(lease), Saved::Newer(_)) = (lease, saved) {
+                    lease.outdated = true;
                 }
             }
             (Answer::Release(Ok(())), _) => {
@@ -216,6 +214,7 @@ impl Account {
                 self.lease = Some(LeaseSeen {
                     ends,
                     record,
+                    outdated: false,
                     tier: call.tier,
                 });
                 self.holds_lease = Some((call.tier, ends.monotonic));

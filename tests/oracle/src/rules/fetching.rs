@@ -148,7 +148,9 @@ impl Account {
     /// Rules 2 and 6: what was read under the lease needed to be replaced.
     fn is_needed(&self, now: Moment) -> Check {
         // From the host's own store only what is good is taken over.
-        let lease = self.lease.filter(|lease| lease.tier == Tier::Shared);
+        let lease = self
+            .lease
+            .filter(|lease| lease.tier == Tier::Shared && !lease.outdated);
         let Some((token, life)) = lease.and_then(|lease| lease.record) else {
             return Ok(());
         };
