@@ -71,7 +71,8 @@ pub enum Event {
     /// The store that all share answers again.
     StoreRecovered,
     /// A call to the host's own store failed, which stands in for the shared one
-    /// ([`FallbackStore`](crate::FallbackStore)). It isn't asked for a second or so; the shared one goes on being asked.
+    /// ([`FallbackStore`](crate::FallbackStore)). It isn't asked for
+    /// [`store_retry_base`](crate::RenewalPolicy::store_retry_base) then; that changes nothing for the shared one.
     HostStoreFailed {
         /// The call: `load`, `lease`, `save` or `release`.
         call: &'static str,

@@ -179,9 +179,9 @@
 //! Each step is answered with a [`StoreError`], or its deadline passes; [`TokenCache::stored`] notes the failure
 //! ([`Event::StoreFailed`]). [`poll`](TokenCache::poll) waits ([`Reason::StoreDown`]) and tries again every second or so;
 //! after 4 tries and 27 s it bypasses the store and tries it every 1 to 15 min. A cache without a token then takes the
-//! lease of the host's store ([`FallbackStore`]; if that fails: [`Event::HostStoreFailed`]) or fetches at once. One with a token serves it, and renews it in the last
-//! quarter of its window at the earliest. What was fetched is offered to the store at once and at each further try; when
-//! that answers again ([`Event::StoreRecovered`]), the newest good token wins. A store that is misconfigured is not waited
+//! lease of the host's store ([`FallbackStore`]; if that fails: [`Event::HostStoreFailed`]) or fetches at once. One with a
+//! token serves it, and renews it in the last quarter of its window at the earliest. What was fetched is offered to the
+//! store at once and at each further try; when that answers again ([`Event::StoreRecovered`]), the newest good token wins. A store that is misconfigured is not waited
 //! for: [`TokenCache::token_error`] gives its error at once. [`StoreRole`] says whether a store may be bypassed.
 //!
 //! ## What holds at any time

@@ -115,8 +115,8 @@ let response = api.oneshot(request).await?;
 //! Callers may run on different runtimes, and any of these may end at any time. The bundled client's exchanges run on a
 //! thread that is started for them, with a runtime of its own. A client that was [brought](TokenProviderBuilder::client)
 //! runs on the runtime of a caller; where that ends, a caller starts the job again; where it sleeps amid an exchange, the
-//! exchange is given up after 3 s if a caller waits for it, and else after two minutes. [`runtime`](TokenProviderBuilder::runtime) pins it to one that is always
-//! driven.
+//! exchange is given up after 3 s if a caller waits for it, and else after two minutes.
+//! [`runtime`](TokenProviderBuilder::runtime) pins it to one that is always driven.
 //!
 //! A program that ends right after it got a token should [flush](TokenProvider::flush) the provider before, where there is a
 //! store: so the lease is released, too.
