@@ -58,7 +58,7 @@ proptest! {
 }
 
 proptest! {
-    // The same scripts each time: of 100,000 others, one breaks a rule, and whether that or the machine is wrong is open.
+    // The same scripts each time: of 200,000 others, one broke a rule, and whether that or the machine is wrong is open.
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(0),
